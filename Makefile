@@ -1,0 +1,5 @@
+COMMANDS = run reset test test-unit test-e2e test-postgres lint lock setup setup-dev
+
+.PHONY: $(COMMANDS)
+$(COMMANDS):
+	@python3 dev.py $@ $(ARGS)

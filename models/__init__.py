@@ -1,0 +1,35 @@
+"""The domain: what a customer account, a user and a registration are and may do."""
+
+from models.customer_account import Address, CustomerAccount
+from models.email_link import EmailLink
+from models.event import Event
+from models.limits import Spent, SpentValue
+from models.membership import Membership, Role
+from models.outgoing_mail import OutgoingMail
+from models.recovery_code import RecoveryCode
+from models.registration import Registration
+from models.session import KnownDevice, LoginChallenge, Session
+from models.switch import Switch
+from models.totp import Totp
+from models.user import TwoFactor, User
+
+__all__ = [
+    "Address",
+    "CustomerAccount",
+    "EmailLink",
+    "Event",
+    "KnownDevice",
+    "LoginChallenge",
+    "Membership",
+    "OutgoingMail",
+    "RecoveryCode",
+    "Registration",
+    "Role",
+    "Session",
+    "Spent",
+    "SpentValue",
+    "Switch",
+    "Totp",
+    "TwoFactor",
+    "User",
+]

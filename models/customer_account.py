@@ -1,0 +1,105 @@
+"""The customer account: the company as the waste business knows it."""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING, Self
+
+from tortoise import fields
+from tortoise.models import Model
+
+from models import keys, numbers
+
+if TYPE_CHECKING:
+    from models.membership import Membership
+
+# Compared with when there is no account, so that an unknown number takes as long as a wrong one.
+_NOBODY = "0" * 64
+
+
+class CustomerAccount(Model):
+    """A kundkonto. Its four digits are kept only as a keyed hash that a claim is compared with."""
+
+    id = fields.IntField(primary_key=True)
+    customer_number = fields.CharField(max_length=20, unique=True)
+    name = fields.CharField(max_length=200)
+    organisation_number = fields.CharField(
+        max_length=10,
+        default="",
+        description="ten digits; of a sole trader the six of the birth date; empty: by invitation only",
+    )
+    suffix_hash = fields.CharField(max_length=64, default="")
+    suffix_encrypted: bytes | None = fields.BinaryField(null=True)  # sole traders only
+    contact_email = fields.CharField(max_length=254, default="")
+    # Counted here, so that "the first one" is one UPDATE however many claim at once.
+    active_administrators = fields.IntField(default=0)
+    closed_at = fields.DatetimeField(null=True)
+
+    addresses: fields.ReverseRelation[Address]
+    memberships: fields.ReverseRelation[Membership]
+
+    class Meta:
+        table = "customer_accounts"
+
+    @classmethod
+    async def matching(cls, customer_number: str, organisation_suffix: str) -> Self | None:
+        """The open account that both numbers belong to, if any.
+
+        Unknown number, wrong digits, closed and by-invitation-only answer alike and after the
+        same work, so that no caller can tell a guesser which it was.
+        """
+        account = await cls.get_or_none(customer_number=customer_number)
+        expected = (account and account.suffix_hash) or _NOBODY
+        given = suffix_hash(customer_number, organisation_suffix)
+        if not hmac.compare_digest(expected.encode(), given.encode()):
+            return None
+        return account if account and account.closed_at is None else None
+
+    def identify_by(self, organisation_number: str) -> None:
+        """Take this organisation number (ten digits, or empty for by invitation only)."""
+        personal = organisation_number != "" and numbers.is_personal(organisation_number)
+        self.organisation_number = organisation_number[:6] if personal else organisation_number
+        self.suffix_hash = (
+            suffix_hash(self.customer_number, organisation_number[-4:])
+            if organisation_number
+            else ""
+        )
+        self.suffix_encrypted = (
+            keys.encrypt("organisation suffix", organisation_number[-4:], self.customer_number)
+            if personal
+            else None
+        )
+
+    @property
+    def organisation_number_shown(self) -> str | None:
+        """As a page may show it: a sole trader's four digits are nobody's business."""
+        return shown(self.organisation_number)
+
+
+class Address(Model):
+    """A place the customer account has its containers at."""
+
+    id = fields.IntField(primary_key=True)
+    customer_account: fields.ForeignKeyRelation[CustomerAccount] = fields.ForeignKeyField(
+        "models.CustomerAccount", related_name="addresses", on_delete=fields.CASCADE
+    )
+    street = fields.CharField(max_length=200)
+    postal_code = fields.CharField(max_length=10)
+    town = fields.CharField(max_length=100)
+
+    class Meta:
+        table = "addresses"
+        indexes = (("customer_account_id",),)
+        ordering = ("id",)
+
+
+def suffix_hash(customer_number: str, organisation_suffix: str) -> str:
+    """Four digits are guessed in no time without the pepper, hence HMAC and not a plain hash."""
+    return keys.mac("organisation suffix", customer_number, organisation_suffix)
+
+
+def shown(organisation_number: str) -> str | None:
+    """'4101010008' as '410101-0008', a sole trader's '850101' as '850101-••••', '' as None."""
+    if not organisation_number:
+        return None
+    return f"{organisation_number[:6]}-{organisation_number[6:] or '••••'}"

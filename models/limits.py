@@ -1,0 +1,215 @@
+"""Every limit of the product, and the one table that counts against them.
+
+Only failures count: an attempt spends first, and a right one gives its spend back. Keys are HMACs
+(no address or number is readable here), and every count is one statement, so that parallel
+attempts cannot share a spend.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from tortoise import fields
+from tortoise.models import Model
+
+from models import clock, keys
+from models.databases import atomic, execute, fetch
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most `most` within `per`; the period starts with the first spend.
+
+    `distinct`: only new values count. `refuses=False`: it never says no, it only counts, and
+    rings the alarm when `most` is reached.
+    """
+
+    all: ClassVar[dict[str, Limit]] = {}
+
+    name: str
+    most: int
+    per: timedelta
+    distinct: bool = False
+    refuses: bool = True
+
+    def __post_init__(self) -> None:
+        self.all[self.name] = self
+
+    def of(self, *key: str, value: str = "", most: int = 0) -> Use:
+        """One use of this limit by whoever `key` names; `value` is what a distinct limit counts."""
+        return Use(
+            self,
+            keys.mac("limit", self.name, *key),
+            keys.mac("limit", self.name, "value", value) if self.distinct else "",
+            most or self.most,
+        )
+
+
+@dataclass(frozen=True)
+class Use:
+    limit: Limit
+    key: str
+    value: str
+    most: int
+
+
+def _minutes(count: int) -> timedelta:
+    return timedelta(minutes=count)
+
+
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+
+# Login. An account is keyed by the typed address, so that unknown ones are limited alike.
+LOGIN_BY_USER_AND_ADDRESS = Limit("login: user and client address", 10, _minutes(5))
+LOGIN_BY_USER = Limit("login: user, from unknown devices", 20, _HOUR)
+LOGIN_BY_KNOWN_DEVICE = Limit("login: user and known device", 20, _HOUR)
+LOGIN_BY_ADDRESS = Limit("login: client address", 30, _minutes(5))
+LOGIN_BY_SITE = Limit("login: whole site", 1000, _minutes(5), refuses=False)
+
+# Codes from the app and recovery codes, per user.
+CODE_SOON = Limit("code: user, 5 minutes", 5, _minutes(5))
+CODE_HOURLY = Limit("code: user, hour", 20, _HOUR)
+CODE_DAILY = Limit("code: user, day", 50, _DAY)
+
+# The claim: kundnummer and four digits.
+CLAIM_HOURLY = Limit("claim: client address, hour", 10, _HOUR)
+CLAIM_DAILY = Limit("claim: client address, day", 30, _DAY)
+CLAIM_BY_NUMBER = Limit("claim: customer number", 10, timedelta(days=30), distinct=True)
+CLAIM_BY_SUFFIX = Limit("claim: suffix value", 20, _HOUR, distinct=True)
+CLAIM_BY_SITE = Limit("claim: whole site", 100, _HOUR, refuses=False)
+CLAIM_REFUSED = Limit("claim: refused by a limit", 1000, _HOUR, refuses=False)
+
+# What a stranger can ask for.
+REGISTRATIONS = Limit("registration: client address", 60, _HOUR)
+EMAIL_IN_USE = Limit("registration: e-mail in use", 5, _HOUR, distinct=True)
+EMAIL_IN_USE_BY_ADDRESS = Limit(
+    "registration: e-mail in use, client address", 20, _DAY, distinct=True
+)
+ASKED_MAIL = Limit("mail: asked for, per e-mail address", 5, _HOUR)
+PASSWORD_AGAIN = Limit("password asked again: user", 10, _minutes(5))
+
+
+class Spent(Model):
+    """How much of one limit one key has used in its period."""
+
+    id = fields.IntField(primary_key=True)
+    name = fields.CharField(max_length=60)
+    key = fields.CharField(max_length=64)
+    count = fields.IntField()
+    most = fields.IntField()
+    resets_at = fields.BigIntField(description="Unix seconds")
+
+    class Meta:
+        table = "spent_limits"
+        unique_together = (("name", "key"),)
+
+
+class SpentValue(Model):
+    """A value that a distinct limit has counted already."""
+
+    id = fields.IntField(primary_key=True)
+    name = fields.CharField(max_length=60)
+    key = fields.CharField(max_length=64)
+    value = fields.CharField(max_length=64)
+    resets_at = fields.BigIntField(description="Unix seconds")
+
+    class Meta:
+        table = "spent_values"
+        unique_together = (("name", "key", "value"),)
+
+
+@dataclass
+class Attempt:
+    """What became of a spend: refused by which limit, and the counts to slow down by."""
+
+    spent: list[Use]
+    refused_by: Limit | None
+    wait: timedelta
+    counts: dict[str, int]
+
+    @property
+    def refused(self) -> bool:
+        return self.refused_by is not None
+
+    async def give_back(self) -> None:
+        """The attempt was right: it does not count."""
+        await _give_back(self.spent)
+
+
+class _Refused(Exception):
+    pass
+
+
+async def spend(*uses: Use) -> Attempt:
+    """Spend one of each, or none at all when one of them is used up."""
+    counts: dict[str, int] = {}
+    counted: list[Use] = []
+    try:
+        async with atomic():
+            counted = [use for use in uses if not use.value or await _is_new_value(use)]
+            rows = await _count(counted) if counted else []
+            counts = {row["name"]: row["count"] for row in rows}
+            if len(rows) < len(counted):
+                raise _Refused
+    except _Refused:
+        refused = next(use for use in counted if use.limit.name not in counts)
+        return Attempt([], refused.limit, await _wait(refused), counts)
+    return Attempt(counted, None, timedelta(), counts)
+
+
+async def _count(uses: list[Use]) -> list[dict[str, Any]]:
+    now = clock.seconds()
+    # Sorted, so that two attempts lock the rows in the same order (PostgreSQL would see a deadlock).
+    rows = sorted(
+        (
+            u.limit.name,
+            u.key,
+            1,
+            u.most if u.limit.refuses else 2**31 - 1,
+            now + int(u.limit.per.total_seconds()),
+        )
+        for u in uses
+    )
+    sql = f"""
+        INSERT INTO spent_limits (name, key, count, most, resets_at)
+        VALUES {", ".join(["(?, ?, ?, ?, ?)"] * len(rows))}
+        ON CONFLICT (name, key) DO UPDATE SET
+            count = CASE WHEN spent_limits.resets_at <= {now} THEN 1 ELSE spent_limits.count + 1 END,
+            most = excluded.most,
+            resets_at = CASE WHEN spent_limits.resets_at <= {now}
+                        THEN excluded.resets_at ELSE spent_limits.resets_at END
+        WHERE spent_limits.resets_at <= {now} OR spent_limits.count < excluded.most
+        RETURNING name, count"""  # noqa: S608 - only placeholders and an int are put in
+    return await fetch(sql, *(value for row in rows for value in row))
+
+
+async def _is_new_value(use: Use) -> bool:
+    now = clock.seconds()
+    sql = f"""
+        INSERT INTO spent_values (name, key, value, resets_at) VALUES (?, ?, ?, ?)
+        ON CONFLICT (name, key, value) DO UPDATE SET resets_at = excluded.resets_at
+        WHERE spent_values.resets_at <= {now}
+        RETURNING id"""  # noqa: S608 - only an int is put in
+    until = now + int(use.limit.per.total_seconds())
+    return bool(await fetch(sql, use.limit.name, use.key, use.value, until))
+
+
+async def _give_back(uses: list[Use]) -> None:
+    if not uses:
+        return
+    async with atomic():
+        for use in sorted(uses, key=lambda u: (u.limit.name, u.key)):
+            if use.value:
+                await SpentValue.filter(name=use.limit.name, key=use.key, value=use.value).delete()
+        pairs = " OR ".join(["(name = ? AND key = ?)"] * len(uses))
+        await execute(
+            f"UPDATE spent_limits SET count = count - 1 WHERE count > 0 AND ({pairs})",  # noqa: S608 - placeholders
+            *(value for use in uses for value in (use.limit.name, use.key)),
+        )
+
+
+async def _wait(use: Use) -> timedelta:
+    spent = await Spent.get_or_none(name=use.limit.name, key=use.key)
+    return timedelta(seconds=max(1, spent.resets_at - clock.seconds())) if spent else use.limit.per

@@ -1,0 +1,75 @@
+"""Login with e-mail and password: one answer for unknown and wrong, and limits that count failures."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+
+from models import alarms, limits, passwords
+from models.client import Client
+from models.session import KnownDevice
+from models.user import User, email_key
+
+_log = logging.getLogger("minasidor.login")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The user, or how long to wait before the next try (none: wrong address or password)."""
+
+    user: User | None = None
+    wait: timedelta = timedelta()
+
+
+async def check(email: str, password: str, client: Client) -> Outcome:
+    """The user whom both belong to. Raises passwords.Busy."""
+    user = await User.by_email(email)
+    attempt = await limits.spend(*await _uses(user, email_key(email), client))
+    if attempt.refused_by:
+        _log.warning(
+            "login.limited", extra={"limit": attempt.refused_by.name, "address": client.address}
+        )
+        return Outcome(wait=attempt.wait)
+    try:
+        right = await (user.has_password(password) if user else passwords.matches(None, password))
+    except passwords.Busy:
+        await attempt.give_back()
+        raise
+    if user is None or not right:
+        _log.info(
+            "login.failed", extra={"user": user.id if user else "", "address": client.address}
+        )
+        await alarms.ring_if_reached(
+            attempt,
+            limits.LOGIN_BY_SITE,
+            limits.LOGIN_BY_SITE.most,
+            "Somebody may be trying stolen passwords.",
+        )
+        return Outcome()
+    await attempt.give_back()
+    return Outcome(user)
+
+
+async def check_again(user_id: int, password: str) -> Outcome:
+    """The signed-in user's password, asked for once more. Raises passwords.Busy."""
+    attempt = await limits.spend(limits.PASSWORD_AGAIN.of(str(user_id)))
+    if attempt.refused:
+        return Outcome(wait=attempt.wait)
+    user = await User.get(id=user_id)
+    if not await user.has_password(password):
+        return Outcome()
+    await attempt.give_back()
+    return Outcome(user)
+
+
+async def _uses(user: User | None, key: str, client: Client) -> list[limits.Use]:
+    if await KnownDevice.knows(user.id if user else 0, client.device):
+        # A budget of its own: a stranger's failures, even behind the same NAT, don't lock it out.
+        return [limits.LOGIN_BY_KNOWN_DEVICE.of(key, client.device), limits.LOGIN_BY_SITE.of()]
+    return [
+        limits.LOGIN_BY_USER_AND_ADDRESS.of(key, client.network),
+        limits.LOGIN_BY_USER.of(key),
+        limits.LOGIN_BY_ADDRESS.of(client.network),
+        limits.LOGIN_BY_SITE.of(),
+    ]

@@ -1,0 +1,170 @@
+"""Who reaches which customer account, and as what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+
+from tortoise import fields
+from tortoise.exceptions import IntegrityError
+from tortoise.expressions import F
+from tortoise.models import Model
+
+from models import clock
+from models.customer_account import CustomerAccount
+from models.databases import atomic
+from models.email_link import EmailLink, Purpose
+from models.event import Event
+from models.outgoing_mail import OutgoingMail
+from models.user import User
+
+
+class Role(StrEnum):
+    ADMINISTRATOR = "administrator"
+    MEMBER = "member"
+
+
+@dataclass(frozen=True)
+class Member:
+    """One line of the list of those who have access."""
+
+    name: str
+    email: str
+    role: Role
+    since: datetime
+
+
+class Membership(Model):
+    """A user's access to one customer account."""
+
+    id = fields.IntField(primary_key=True)
+    user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
+        "models.User", related_name="memberships", on_delete=fields.CASCADE
+    )
+    customer_account: fields.ForeignKeyRelation[CustomerAccount] = fields.ForeignKeyField(
+        "models.CustomerAccount", related_name="memberships", on_delete=fields.CASCADE
+    )
+    role = fields.CharEnumField(Role, max_length=20)
+    created_at = fields.DatetimeField()
+
+    user_id: int
+    customer_account_id: int
+
+    class Meta:
+        table = "memberships"
+        unique_together = (("user_id", "customer_account_id"),)
+        indexes = (("customer_account_id",),)
+
+    @classmethod
+    async def admit(cls, user: User, account: CustomerAccount) -> Self:
+        """Give the user who has proven the claim access; the first one becomes administrator.
+
+        Tells those whom it concerns by mail. Somebody who has access already keeps it as it is.
+        """
+        if existing := await cls.get_or_none(user_id=user.id, customer_account_id=account.id):
+            return existing
+        try:
+            async with atomic():
+                return await cls._create(user, account)
+        except IntegrityError:  # the same claim in another tab was a moment quicker
+            return await cls.get(user_id=user.id, customer_account_id=account.id)
+
+    @classmethod
+    async def _create(cls, user: User, account: CustomerAccount) -> Self:
+        # One UPDATE decides who is first, however many claim at once.
+        unclaimed = CustomerAccount.filter(id=account.id, active_administrators=0)
+        is_first = await unclaimed.update(active_administrators=1) == 1
+        membership = await cls.create(
+            user_id=user.id,
+            customer_account_id=account.id,
+            role=Role.ADMINISTRATOR if is_first else Role.MEMBER,
+            created_at=clock.now(),
+        )
+        await Event.record(
+            "membership.added", user=user, customer_account=account, role=membership.role
+        )
+        if is_first:
+            await membership._tell_the_contact(user, account)
+        else:
+            await membership._tell_the_administrators(user, account)
+        return membership
+
+    @classmethod
+    async def of_account(cls, customer_account_id: int) -> list[Member]:
+        """Who has access to the account, administrators first, then by name."""
+        rows = cls.filter(customer_account_id=customer_account_id).values(
+            "role", "created_at", "user__given_name", "user__family_name", "user__email"
+        )
+        members = [
+            Member(
+                f"{r['user__given_name']} {r['user__family_name']}",
+                r["user__email"],
+                r["role"],
+                r["created_at"],
+            )
+            for r in await rows
+        ]
+        return sorted(members, key=lambda m: (m.role != Role.ADMINISTRATOR, m.name.casefold()))
+
+    @classmethod
+    async def others(
+        cls, user_id: int, customer_account_id: int, most: int
+    ) -> list[dict[str, str]]:
+        """The user's other open accounts, by name."""
+        rows = (
+            cls.filter(user_id=user_id, customer_account__closed_at=None)
+            .exclude(customer_account_id=customer_account_id)
+            .order_by("customer_account__name")
+            .limit(most)
+        )
+        return [
+            {
+                "name": row["customer_account__name"],
+                "customer_number": row["customer_account__customer_number"],
+            }
+            for row in await rows.values(
+                "customer_account__name", "customer_account__customer_number"
+            )
+        ]
+
+    async def remove(self) -> bool:
+        """'Det var inte vi': the access ends at the next click. False if it had ended already."""
+        async with atomic():
+            if not await Membership.filter(id=self.id).delete():
+                return False
+            if self.role == Role.ADMINISTRATOR:
+                await CustomerAccount.filter(id=self.customer_account_id).update(
+                    active_administrators=F("active_administrators") - 1
+                )
+            await Event.record(
+                "membership.removed",
+                user_id=self.user_id,
+                customer_account_id=self.customer_account_id,
+            )
+        return True
+
+    async def _tell_the_contact(self, user: User, account: CustomerAccount) -> None:
+        if account.contact_email:
+            await self._tell("new_administrator", account.contact_email, user, account)
+
+    async def _tell_the_administrators(self, user: User, account: CustomerAccount) -> None:
+        administrators = Membership.filter(
+            customer_account_id=account.id, role=Role.ADMINISTRATOR
+        ).values_list("user__email", flat=True)
+        for email in await administrators:
+            await self._tell("new_member", str(email), user, account)
+
+    async def _tell(self, kind: str, email: str, user: User, account: CustomerAccount) -> None:
+        link, token = await EmailLink.issue(Purpose.NOT_US, email=email, membership_id=self.id)
+        _ = await OutgoingMail.write(
+            kind,
+            email,
+            link=link,
+            token=token,
+            person_name=user.name,
+            person_email=user.email,
+            customer_account_name=account.name,
+            at=clock.now().isoformat(),
+        )

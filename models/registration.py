@@ -1,0 +1,217 @@
+"""Registration, Steg 1-4: one visitor's way from the first click to a user account."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import ClassVar, Self
+
+from tortoise import fields
+from tortoise.exceptions import IntegrityError
+from tortoise.models import Model
+
+from models import clock, limits, tokens
+from models.claim import prove
+from models.client import Client
+from models.customer_account import CustomerAccount
+from models.databases import atomic
+from models.email_link import EmailLink, Purpose
+from models.event import Event
+from models.membership import Membership
+from models.outgoing_mail import OutgoingMail
+from models.session import How, Session
+from models.user import User, email_key
+
+
+class EmailInUse(Exception):
+    """The address belongs to a user already."""
+
+
+class AlreadyFinished(Exception):
+    """This registration has made its user: the form was sent twice, or the answer got lost."""
+
+
+class Registration(Model):
+    """Kept on the server and found through a random token in a cookie, so that nothing is lost.
+
+    Never a password or the four digits in it.
+    """
+
+    LIFETIME: ClassVar[timedelta] = timedelta(hours=24)
+    CLAIM_LIFETIME: ClassVar[timedelta] = timedelta(
+        hours=1
+    )  # for carrying the claim through a login
+
+    id = fields.IntField(primary_key=True)
+    token_hash = fields.CharField(max_length=64, unique=True)
+    started_at = fields.DatetimeField()
+    customer_account: fields.ForeignKeyNullableRelation[CustomerAccount] = fields.ForeignKeyField(
+        "models.CustomerAccount", null=True, related_name="registrations", on_delete=fields.SET_NULL
+    )
+    claimed_at = fields.DatetimeField(null=True)
+    given_name = fields.CharField(max_length=80, default="")
+    family_name = fields.CharField(max_length=80, default="")
+    phone = fields.CharField(max_length=20, default="")
+    email = fields.CharField(max_length=254, default="")
+    is_linking = fields.BooleanField(
+        default=False, description="the claim waits for its holder's login"
+    )
+    finished_at = fields.DatetimeField(null=True)
+    user: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
+        "models.User", null=True, related_name="registrations", on_delete=fields.SET_NULL
+    )
+
+    user_id: int | None
+    customer_account_id: int | None
+
+    class Meta:
+        table = "registrations"
+        indexes = (("customer_account_id",), ("user_id",))
+
+    @classmethod
+    async def start(cls) -> tuple[Self, str]:
+        """A new one, and the token for the cookie."""
+        token = tokens.new()
+        registration = await cls.create(token_hash=tokens.hashed(token), started_at=clock.now())
+        return registration, token
+
+    @classmethod
+    async def find(cls, token: str) -> Self | None:
+        """The registration behind the cookie, however old."""
+        found = cls.get_or_none(token_hash=tokens.hashed(token))
+        return await found.prefetch_related("customer_account", "user")
+
+    @property
+    def has_run_out(self) -> bool:
+        return clock.now() - self.started_at >= self.LIFETIME
+
+    async def claim(self, customer_number: str, organisation_suffix: str, client: Client) -> bool:
+        """Steg 2: keep the account that both numbers belong to. It may replace an earlier one."""
+        account = await prove(customer_number, organisation_suffix, client)
+        if account is None:
+            return False
+        unfinished = Registration.filter(id=self.id, finished_at=None)
+        return (
+            await unfinished.update(
+                customer_account_id=account.id, claimed_at=clock.now(), is_linking=False
+            )
+            == 1
+        )
+
+    async def keep_details(self, given_name: str, family_name: str, phone: str, email: str) -> None:
+        """Steg 3's fields as typed, so that Back and a reload find them again. Not the password."""
+        self.given_name, self.family_name, self.phone, self.email = (
+            given_name,
+            family_name,
+            phone,
+            email,
+        )
+        await Registration.filter(id=self.id, finished_at=None).update(
+            given_name=given_name, family_name=family_name, phone=phone, email=email
+        )
+
+    async def create_user(self, password_hash: str, client: Client) -> str:
+        """Steg 3: user, access, mails and session in one transaction; the session's token.
+
+        Raises EmailInUse, or AlreadyFinished when this registration has made its user before.
+        """
+        assert self.customer_account is not None, "Steg 2 comes first"  # noqa: S101 - the page's guard
+        if await User.exists(email_key=email_key(self.email)):
+            await self._check_unfinished()
+            raise EmailInUse
+        try:
+            async with atomic():
+                return await self._create_user(self.customer_account, password_hash, client)
+        except IntegrityError as taken:  # the same address from somewhere else, a moment quicker
+            await self._check_unfinished()
+            raise EmailInUse from taken
+
+    async def _create_user(
+        self, account: CustomerAccount, password_hash: str, client: Client
+    ) -> str:
+        now = clock.now()
+        # One UPDATE: a form sent twice makes one user.
+        if not await Registration.filter(id=self.id, finished_at=None).update(finished_at=now):
+            raise AlreadyFinished
+        user = await User.create(
+            email=self.email,
+            email_key=email_key(self.email),
+            given_name=self.given_name,
+            family_name=self.family_name,
+            phone=self.phone,
+            password_hash=password_hash,
+            password_changed_at=now,
+            created_at=now,
+            active_customer_account_id=account.id,
+        )
+        _ = await Registration.filter(id=self.id).update(user_id=user.id)
+        await Event.record("user.created", user=user, address=client.address[:45])
+        _ = await Membership.admit(user, account)
+        await welcome(user)
+        return await Session.start(user, How.REGISTRATION, client)
+
+    async def _check_unfinished(self) -> None:
+        if await Registration.exists(id=self.id, finished_at__not_isnull=True):
+            raise AlreadyFinished
+
+    async def told_of_email_in_use(self, client: Client) -> limits.Attempt:
+        """Spend of the budget for learning that an address is taken."""
+        return await limits.spend(
+            limits.EMAIL_IN_USE.of("registration", str(self.id), value=email_key(self.email)),
+            limits.EMAIL_IN_USE_BY_ADDRESS.of(client.network, value=email_key(self.email)),
+        )
+
+    async def link_at_login(self) -> None:
+        """'Logga in och koppla kundkontot': the proven claim waits for the address's owner."""
+        await Registration.filter(id=self.id, finished_at=None).update(is_linking=True)
+
+    @property
+    def awaits_login(self) -> bool:
+        """Whether a login is to take the claim over; the claim is good for an hour."""
+        return (
+            self.is_linking
+            and self.finished_at is None
+            and self.customer_account is not None
+            and self.claimed_at is not None
+            and clock.now() - self.claimed_at < self.CLAIM_LIFETIME
+        )
+
+    async def link_to(self, user: User) -> bool:
+        """The owner of the address has logged in: give them the account. Only once."""
+        account = self.customer_account
+        if not self.awaits_login or account is None or user.email_key != email_key(self.email):
+            return False
+        async with atomic():
+            if not await Registration.filter(id=self.id, finished_at=None).update(
+                finished_at=clock.now()
+            ):
+                return False
+            _ = await Registration.filter(id=self.id).update(user_id=user.id)
+            _ = await Membership.admit(user, account)
+            _ = await User.filter(id=user.id).update(active_customer_account_id=account.id)
+        return True
+
+
+async def welcome(user: User) -> None:
+    """The first mail, with the link that confirms the address. It names no customer (ASVS 14.2)."""
+    link, token = await EmailLink.issue(Purpose.CONFIRM_EMAIL, email=user.email, user_id=user.id)
+    _ = await OutgoingMail.write(
+        "welcome", user.email, link=link, token=token, name=user.given_name, email=user.email
+    )
+
+
+async def ask_for_confirmation(user_id: int) -> bool:
+    """'Skicka igen': a new link that replaces the old one. False when too many were asked for."""
+    user = await User.get(id=user_id)
+    if user.email_confirmed_at:
+        return True
+    attempt = await limits.spend(limits.ASKED_MAIL.of(user.email_key))
+    if attempt.refused:
+        return False
+    async with atomic():
+        link, token = await EmailLink.issue(
+            Purpose.CONFIRM_EMAIL, email=user.email, user_id=user.id
+        )
+        _ = await OutgoingMail.write(
+            "confirm_email", user.email, link=link, token=token, name=user.given_name
+        )
+    return True

@@ -1,0 +1,280 @@
+"""Signed-in sessions, and the half-login that waits for a code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import ClassVar, Self
+
+from tortoise import fields
+from tortoise.models import Model
+
+from models import clock, keys, tokens
+from models.client import Client
+from models.databases import atomic, fetch, moment
+from models.event import Event
+from models.membership import Role
+from models.user import TwoFactor, User
+
+
+class How(StrEnum):
+    """What the user proved at login."""
+
+    REGISTRATION = "registration"
+    PASSWORD = "password"  # noqa: S105 - the name of a method
+    PASSWORD_AND_CODE = "password and code"  # noqa: S105 - the name of a method
+
+
+class Session(Model):
+    """A browser that is logged in. Its cookie holds the token, this row only the hash."""
+
+    IDLE: ClassVar[timedelta] = timedelta(hours=24)
+    IDLE_REMEMBERED: ClassVar[timedelta] = timedelta(days=30)
+    LONGEST: ClassVar[timedelta] = timedelta(days=30)
+    LONGEST_REMEMBERED: ClassVar[timedelta] = timedelta(days=90)
+    SEEN_EVERY: ClassVar[timedelta] = timedelta(minutes=1)
+    RECENT: ClassVar[timedelta] = timedelta(minutes=10)  # sensitive actions ask again after that
+
+    id = fields.IntField(primary_key=True)
+    token_hash = fields.CharField(max_length=64, unique=True)
+    user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
+        "models.User", related_name="sessions", on_delete=fields.CASCADE
+    )
+    how = fields.CharEnumField(How, max_length=20)
+    remembered = fields.BooleanField(default=False)
+    created_at = fields.DatetimeField()
+    seen_at = fields.DatetimeField()
+    authenticated_at = fields.DatetimeField()
+    address = fields.CharField(max_length=45, default="")
+    user_agent = fields.CharField(max_length=300, default="")
+
+    user_id: int
+
+    class Meta:
+        table = "sessions"
+        indexes = (("user_id",),)
+
+    @classmethod
+    async def start(cls, user: User, how: How, client: Client, *, remembered: bool = False) -> str:
+        """Log the user in; the token for the cookie. Always a new one (ASVS 7.2.4)."""
+        now, token = clock.now(), tokens.new()
+        async with atomic():
+            _ = await cls.create(
+                token_hash=tokens.hashed(token),
+                user_id=user.id,
+                how=how,
+                remembered=remembered,
+                created_at=now,
+                seen_at=now,
+                authenticated_at=now,
+                address=client.address[:45],
+                user_agent=client.user_agent[:300],
+            )
+            _ = await User.filter(id=user.id).update(last_login_at=now)
+            await KnownDevice.remember(user.id, client.device)
+            await Event.record("login", user=user, address=client.address[:45], how=how)
+        return token
+
+    @classmethod
+    async def end(cls, token: str) -> None:
+        await cls.filter(token_hash=tokens.hashed(token)).delete()
+
+
+class LoginChallenge(Model):
+    """The half-login: the password was right, the code is still to come."""
+
+    LIFETIME: ClassVar[timedelta] = timedelta(minutes=5)
+
+    id = fields.IntField(primary_key=True)
+    token_hash = fields.CharField(max_length=64, unique=True)
+    user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
+        "models.User", related_name="challenges", on_delete=fields.CASCADE
+    )
+    remembered = fields.BooleanField(default=False)
+    next_path = fields.CharField(max_length=500, default="")
+    created_at = fields.DatetimeField()
+
+    user_id: int
+
+    class Meta:
+        table = "login_challenges"
+        indexes = (("user_id",),)
+
+    @classmethod
+    async def start(cls, user: User, *, remembered: bool, next_path: str) -> str:
+        token = tokens.new()
+        _ = await cls.create(
+            token_hash=tokens.hashed(token),
+            user_id=user.id,
+            remembered=remembered,
+            next_path=next_path,
+            created_at=clock.now(),
+        )
+        return token
+
+    @classmethod
+    async def ongoing(cls, token: str) -> Self | None:
+        """The half-login behind the cookie. It dies after five minutes or when the password changes."""
+        challenge = await cls.get_or_none(
+            token_hash=tokens.hashed(token), created_at__gt=clock.now() - cls.LIFETIME
+        ).prefetch_related("user")
+        if challenge is None or challenge.user.password_changed_at > challenge.created_at:
+            return None
+        return challenge
+
+    async def complete(self) -> bool:
+        """Use it up. Of several at once exactly one gets True."""
+        return await LoginChallenge.filter(id=self.id).delete() == 1
+
+
+class KnownDevice(Model):
+    """A browser that this user has logged in from: strangers' failures don't lock it out."""
+
+    id = fields.IntField(primary_key=True)
+    user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
+        "models.User", related_name="devices", on_delete=fields.CASCADE
+    )
+    device_hash = fields.CharField(max_length=64)
+    seen_at = fields.DatetimeField()
+
+    class Meta:
+        table = "known_devices"
+        unique_together = (("user_id", "device_hash"),)
+
+    @classmethod
+    async def remember(cls, user_id: int, device: str) -> None:
+        if device:
+            _ = await cls.update_or_create(
+                {"seen_at": clock.now()}, user_id=user_id, device_hash=keys.mac("device", device)
+            )
+
+    @classmethod
+    async def knows(cls, user_id: int, device: str) -> bool:
+        return bool(device) and await cls.exists(
+            user_id=user_id, device_hash=keys.mac("device", device)
+        )
+
+
+@dataclass(frozen=True)
+class SignedInUser:
+    """The user as every signed-in page shows and asks them."""
+
+    id: int
+    given_name: str
+    family_name: str
+    email: str
+    email_confirmed: bool
+    two_factor_answer: TwoFactor
+
+    @property
+    def name(self) -> str:
+        return f"{self.given_name} {self.family_name}"
+
+    @property
+    def two_factor(self) -> bool:
+        return self.two_factor_answer is TwoFactor.ON
+
+
+@dataclass(frozen=True)
+class ReachedAccount:
+    """A customer account that the signed-in user has access to."""
+
+    id: int
+    customer_number: str
+    name: str
+    organisation_number: str
+    role: Role
+
+    @property
+    def is_administrator(self) -> bool:
+        return self.role is Role.ADMINISTRATOR
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who is asking: session, user and customer account, read in one go."""
+
+    session_id: int
+    token_hash: str
+    user: SignedInUser
+    customer_account: ReachedAccount | None
+    authenticated_at: datetime
+
+    @property
+    def is_recent(self) -> bool:
+        """Whether the password was given within the last ten minutes."""
+        return clock.now() - self.authenticated_at <= Session.RECENT
+
+
+# With a customer number: that account, if the user reaches it. Without: the one last visited.
+_RESUME = """
+    SELECT s.id AS session_id, s.created_at, s.seen_at, s.authenticated_at, s.remembered,
+           u.id AS user_id, u.given_name, u.family_name, u.email, u.email_confirmed_at, u.two_factor,
+           u.active_customer_account_id, m.role, a.id AS customer_account_id, a.customer_number, a.name,
+           a.organisation_number
+    FROM sessions s
+    JOIN users u ON u.id = s.user_id
+    LEFT JOIN customer_accounts a ON {account} AND a.closed_at IS NULL
+    LEFT JOIN memberships m ON m.customer_account_id = a.id AND m.user_id = u.id
+    WHERE s.token_hash = ?"""
+_RESUME_ACTIVE = _RESUME.format(account="a.id = u.active_customer_account_id")
+_RESUME_ASKED = _RESUME.format(account="a.customer_number = ?")
+
+
+async def resume(token: str, customer_number: str | None = None) -> Identity | None:
+    """Who holds this token, if their session still lives; with the account they ask for or were last at.
+
+    The membership is read afresh each time, so that a removal bites at the next click.
+    """
+    token_hash = tokens.hashed(token)
+    if customer_number is None:
+        rows = await fetch(_RESUME_ACTIVE, token_hash)
+    else:
+        rows = await fetch(_RESUME_ASKED, customer_number, token_hash)
+    if not rows:
+        return None
+    row, now = rows[0], clock.now()
+    created, seen = moment(row["created_at"]), moment(row["seen_at"])
+    remembered = bool(row["remembered"])
+    idle = Session.IDLE_REMEMBERED if remembered else Session.IDLE
+    longest = Session.LONGEST_REMEMBERED if remembered else Session.LONGEST
+    if now - seen >= idle or now - created >= longest:
+        await Session.filter(id=row["session_id"]).delete()
+        return None
+    account = None
+    if row["role"] is not None:
+        account = ReachedAccount(
+            row["customer_account_id"],
+            row["customer_number"],
+            row["name"],
+            row["organisation_number"],
+            Role(row["role"]),
+        )
+    if now - seen >= Session.SEEN_EVERY:
+        await Session.filter(id=row["session_id"]).update(seen_at=now)
+    if account and account.id != row["active_customer_account_id"]:
+        await User.filter(id=row["user_id"]).update(active_customer_account_id=account.id)
+    return Identity(
+        session_id=row["session_id"],
+        token_hash=token_hash,
+        user=SignedInUser(
+            id=row["user_id"],
+            given_name=row["given_name"],
+            family_name=row["family_name"],
+            email=row["email"],
+            email_confirmed=row["email_confirmed_at"] is not None,
+            two_factor_answer=TwoFactor(row["two_factor"]),
+        ),
+        customer_account=account,
+        authenticated_at=moment(row["authenticated_at"]),
+    )
+
+
+async def authenticated_again(identity: Identity) -> str:
+    """The password was given again: a new token for the same session (ASVS 7.2.4)."""
+    token = tokens.new()
+    await Session.filter(id=identity.session_id).update(
+        token_hash=tokens.hashed(token), authenticated_at=clock.now()
+    )
+    return token

@@ -1,0 +1,119 @@
+"""The user account: one person, who reaches customer accounts through memberships."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Self
+
+from tortoise import fields
+from tortoise.models import Model
+
+from models import clock, passwords
+
+if TYPE_CHECKING:
+    from models.customer_account import CustomerAccount
+    from models.membership import Membership
+
+
+class TwoFactor(StrEnum):
+    """The answer to Steg 4. `UNANSWERED` lands there again at the next login."""
+
+    UNANSWERED = "unanswered"
+    SKIPPED = "skipped"
+    ON = "on"
+
+
+class User(Model):
+    """An användarkonto: who logs in, with what, and what of it is proven."""
+
+    id = fields.IntField(primary_key=True)
+    email = fields.CharField(max_length=254, description="as typed")
+    email_key = fields.CharField(max_length=254, unique=True, description="as compared")
+    email_confirmed_at = fields.DatetimeField(null=True)
+    given_name = fields.CharField(max_length=80)
+    family_name = fields.CharField(max_length=80)
+    phone = fields.CharField(max_length=20, default="")
+    password_hash = fields.CharField(max_length=200)
+    password_changed_at = fields.DatetimeField()
+    two_factor = fields.CharEnumField(TwoFactor, max_length=10, default=TwoFactor.UNANSWERED)
+    created_at = fields.DatetimeField()
+    last_login_at = fields.DatetimeField(null=True)
+    active_customer_account: fields.ForeignKeyNullableRelation[CustomerAccount] = (
+        fields.ForeignKeyField(
+            "models.CustomerAccount",
+            null=True,
+            related_name="active_users",
+            on_delete=fields.SET_NULL,
+        )
+    )
+
+    active_customer_account_id: int | None
+    memberships: fields.ReverseRelation[Membership]
+
+    class Meta:
+        table = "users"
+        indexes = (("active_customer_account_id",),)
+
+    @classmethod
+    async def by_email(cls, email: str) -> Self | None:
+        """The user with this address, however it is written."""
+        return await cls.get_or_none(email_key=email_key(email))
+
+    @property
+    def name(self) -> str:
+        return f"{self.given_name} {self.family_name}"
+
+    async def has_password(self, password: str) -> bool:
+        """Whether this is the user's password; an old hash is renewed on the way. Raises passwords.Busy."""
+        if not await passwords.matches(self.password_hash, password):
+            return False
+        if passwords.needs_rehash(self.password_hash):
+            renewed = await passwords.hashed(password)
+            await User.filter(id=self.id, password_hash=self.password_hash).update(
+                password_hash=renewed
+            )
+            self.password_hash = renewed
+        return True
+
+    async def skip_two_factor(self) -> None:
+        """'Hoppa över' is an answer. It never turns off what is on."""
+        await User.filter(id=self.id, two_factor=TwoFactor.UNANSWERED).update(
+            two_factor=TwoFactor.SKIPPED
+        )
+
+    async def confirm_email(self) -> None:
+        """The user has opened a link that was sent to the address."""
+        await User.filter(id=self.id, email_confirmed_at=None).update(
+            email_confirmed_at=clock.now()
+        )
+
+
+def email_key(email: str) -> str:
+    """How two addresses are compared: trimmed, NFC, casefolded."""
+    return unicodedata.normalize("NFC", email.strip()).casefold()
+
+
+async def active_customer_number(user_id: int) -> str | None:
+    """The account to land on after login: the one used last, else the first one that is active."""
+    from models.membership import Membership
+
+    rows = (
+        await Membership.filter(user_id=user_id, customer_account__closed_at=None)
+        .order_by("id")
+        .values(
+            "customer_account_id",
+            "customer_account__customer_number",
+            "user__active_customer_account_id",
+        )
+    )
+    last = [
+        row for row in rows if row["customer_account_id"] == row["user__active_customer_account_id"]
+    ]
+    return next((str(row["customer_account__customer_number"]) for row in [*last, *rows]), None)
+
+
+def is_recent(moment: datetime, within_seconds: int) -> bool:
+    """Whether `moment` was at most that long ago."""
+    return (clock.now() - moment).total_seconds() <= within_seconds

@@ -1,0 +1,122 @@
+/* What plain HTML cannot do. Every page works without this file; what needs it is hidden until it runs. */
+"use strict";
+
+const page = document;
+const find = (id) => page.getElementById(id);
+const announce = (text) => { find("status").textContent = text; };
+
+/* Show or hide a password. Submitting hides it again, so that browsers offer to save it. */
+function showPassword(button, show) {
+  find(button.getAttribute("aria-controls")).type = show ? "text" : "password";
+  button.textContent = show ? button.dataset.hide : button.dataset.show;
+  button.setAttribute("aria-label", `${button.textContent} lösenord`);
+}
+
+function togglePassword(button) {
+  const show = find(button.getAttribute("aria-controls")).type === "password";
+  showPassword(button, show);
+  announce(show ? "Lösenordet visas." : "Lösenordet är dolt.");
+}
+
+/* Copy what stands in an element: one line per list item, or the key without its gaps. */
+async function copy(button) {
+  const source = find(button.dataset.copy);
+  const lines = [...source.querySelectorAll("li")].map((item) => item.textContent.trim());
+  const text = lines.length ? lines.join("\n") : source.textContent.replace(/\s/g, "");
+  try {
+    await navigator.clipboard.writeText(text);
+    button.querySelector("span").textContent = "Kopierad";
+    announce(button.dataset.copied);
+  } catch {
+    getSelection().selectAllChildren(source);
+    announce("Det gick inte att kopiera. Texten är markerad.");
+  }
+}
+
+/* Tabs as in the WAI-ARIA pattern. The links stay links: without this file each loads its own page. */
+const tabsOf = (list) => [...list.querySelectorAll("a")];
+
+function selectTab(tab) {
+  for (const other of tabsOf(tab.parentElement)) {
+    const chosen = other === tab;
+    other.setAttribute("aria-selected", String(chosen));
+    other.tabIndex = chosen ? 0 : -1;
+    find(other.dataset.panel).hidden = !chosen;
+  }
+}
+
+function makeTabs(list) {
+  const current = list.querySelector("[aria-current]");
+  list.setAttribute("role", "tablist");
+  for (const tab of tabsOf(list)) {
+    const panel = find(tab.dataset.panel);
+    tab.removeAttribute("aria-current");
+    tab.setAttribute("role", "tab");
+    tab.setAttribute("aria-controls", panel.id);
+    panel.setAttribute("role", "tabpanel");
+    panel.setAttribute("aria-labelledby", tab.id);
+  }
+  selectTab(current);
+}
+
+function openTab(tab) {
+  selectTab(tab);
+  tab.focus();
+  history.replaceState(history.state, "", tab.href);
+}
+
+function moveBetweenTabs(event, tab) {
+  const tabs = tabsOf(tab.parentElement);
+  const at = tabs.indexOf(tab);
+  const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: tabs.length - 1, " ": at }[event.key];
+  if (to === undefined) return;
+  event.preventDefault();
+  openTab(tabs[(to + tabs.length) % tabs.length]);
+}
+
+/* Runs at the start and after every swap; each part may run again without harm. */
+function enhance() {
+  for (const control of page.querySelectorAll("[data-script][hidden]")) control.hidden = false;
+  for (const list of page.querySelectorAll("[data-tabs]:not([role])")) makeTabs(list);
+}
+
+page.addEventListener("click", (event) => {
+  const control = event.target.closest("[data-password], [data-copy], [data-print], [role=tab]");
+  if (!control) return;
+  if (control.matches("[data-password]")) togglePassword(control);
+  if (control.matches("[data-copy]")) copy(control);
+  if (control.matches("[data-print]")) print();
+  if (control.matches("[role=tab]") && !(event.metaKey || event.ctrlKey || event.shiftKey)) {
+    event.preventDefault();
+    openTab(control);
+  }
+});
+
+page.addEventListener("keydown", (event) => {
+  if (event.target.matches?.("[role=tab]")) moveBetweenTabs(event, event.target);
+});
+
+page.addEventListener("submit", (event) => {
+  for (const button of event.target.querySelectorAll("[data-password]")) showPassword(button, false);
+}, true);
+
+/* No connection, or an answer that is no page of ours (a proxy's error page, a hotel's login): say so above main. */
+const connection = () => find("connection");
+
+function lostConnection() {
+  connection().hidden = false;
+  connection().querySelector("[role=alert]").textContent = connection().dataset.text;
+  connection().scrollIntoView({ block: "nearest" });
+}
+
+page.addEventListener("htmx:before:request", () => { connection().hidden = true; });
+page.addEventListener("htmx:error", (event) => { if (event.detail.ctx) lostConnection(); });
+page.addEventListener("htmx:after:request", (event) => {
+  const { text, hx, response } = event.detail.ctx;
+  if (hx.redirect || hx.location || response.status === 204 || /MinaSidor<\/title>/.test(text)) return;
+  event.preventDefault();
+  lostConnection();
+});
+
+page.addEventListener("htmx:after:process", enhance);
+enhance();

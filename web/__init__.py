@@ -1,0 +1,1 @@
+"""The portal over HTTP, its mail and its command line."""

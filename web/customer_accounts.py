@@ -1,0 +1,81 @@
+"""Customer accounts: the page of one, and adding another."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from models import Address, CustomerAccount, Membership, User
+from models.claim import prove
+from models.customer_account import shown
+from web import claim, guards, sessions
+from web.claim import ClaimForm
+from web.pages import Page
+from web.rendering import redirect, render
+
+_MOST_OTHERS = 25
+
+
+class Show(Page):
+    """The customer page."""
+
+    async def get(self, request: Request) -> Response:
+        identity, account = guards.member_of(request)
+        context = {
+            "customer_account": {
+                "name": account.name,
+                "customer_number": account.customer_number,
+                "organisation_number_shown": shown(account.organisation_number),
+                "addresses": await Address.filter(customer_account_id=account.id).values(
+                    "street", "postal_code", "town"
+                ),
+            },
+            "membership": account,
+            "members": await Membership.of_account(account.id)
+            if account.is_administrator
+            else None,
+            "others": await Membership.others(identity.user.id, account.id, _MOST_OTHERS),
+            "two_factor": identity.user.two_factor,
+        }
+        return render(request, "customer_accounts/show.html", context)
+
+
+class Add(Page):
+    """Lägg till kundkonto: the same claim as at registration, for a user who exists."""
+
+    async def get(self, request: Request) -> Response:
+        guards.signed_in(request)
+        return await self._page(request, ClaimForm())
+
+    async def post(self, request: Request) -> Response:
+        identity = guards.signed_in(request)
+        form = await ClaimForm.read(request)
+        if form.is_valid():
+            if not await claim.is_open():
+                form.refuse(claim.CLOSED)
+            elif account := await prove(*form.numbers, sessions.client(request)):
+                return await self._admit(request, identity.user.id, account)
+            else:
+                form.refuse()
+        return await self._page(request, form, status_code=422)
+
+    async def _admit(self, request: Request, user_id: int, account: CustomerAccount) -> Response:
+        had_it = await Membership.exists(user_id=user_id, customer_account_id=account.id)
+        _ = await Membership.admit(await User.get(id=user_id), account)
+        sentence = (
+            "Du har redan lagt till det här kundkontot."
+            if had_it
+            else f"Kundkontot {account.name} är tillagt."
+        )
+        return redirect(
+            request,
+            "customer_account",
+            customer_number=account.customer_number,
+            whole_page=True,
+            flash=sentence,
+        )
+
+    async def _page(self, request: Request, form: ClaimForm, status_code: int = 200) -> Response:
+        form.forget_suffix()
+        context = {"form": form, "claims_open": await claim.is_open()}
+        return render(request, "customer_accounts/add.html", context, status_code)

@@ -1,0 +1,84 @@
+"""Everything that can go wrong, as Swedish pages in the portal's own layout, also inside a fragment."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from tortoise.exceptions import DBConnectionError, OperationalError
+
+from models import passwords
+from web.log import request_id
+from web.rendering import SeeOther, render
+
+_log = logging.getLogger("minasidor.error")
+_PAGES = {400, 403, 404, 405, 409, 410, 413, 429, 500, 503}
+RETRY_AFTER = "10"  # seconds
+
+
+class Conflict(HTTPException):
+    """409: the form was made for another customer account than the one that is now chosen."""
+
+    def __init__(
+        self, *, customer_account_name: str | None, retry_path: str, other_path: str
+    ) -> None:
+        super().__init__(409)
+        self.context = {
+            "customer_account_name": customer_account_name,
+            "retry_path": retry_path,
+            "other_path": other_path,
+        }
+
+
+async def response_to(request: Request, error: Exception) -> Response:
+    """The page for whatever a handler raised."""
+    if isinstance(error, SeeOther):
+        return error.response(request)
+    if isinstance(error, HTTPException):
+        if error.status_code >= 400:
+            _log.info("refused", extra={"status": error.status_code, "reason": error.detail})
+        return page(request, error.status_code, dict(error.headers or {}), _context(error))
+    if isinstance(error, passwords.Busy):
+        return page(request, 503, {"Retry-After": RETRY_AFTER})
+    if isinstance(error, (OperationalError, DBConnectionError, OSError, TimeoutError)):
+        _log.error("database trouble", exc_info=error)
+        return page(request, 503, {"Retry-After": RETRY_AFTER})
+    if isinstance(error, ClientDisconnect):
+        return Response(status_code=400)
+    _log.error("unhandled error", exc_info=error)
+    return page(request, 500)
+
+
+def page(
+    request: Request,
+    status: int,
+    headers: dict[str, str] | None = None,
+    context: dict[str, Any] | None = None,
+) -> Response:
+    """The error page with this status; one that has no page of its own is shown as its nearest."""
+    shown = status if status in _PAGES else 500 if status >= 500 else 400
+    if not hasattr(request.state, "identity"):
+        request.state.identity = None
+    everything = {
+        "request_id": request_id.get(),
+        "reason": "access",
+        "customer_account_name": None,
+        "retry_path": request.app.url_path_for("home"),
+        "other_path": request.app.url_path_for("home"),
+        **(context or {}),
+    }
+    response = render(request, f"errors/{shown}.html", everything, status, secret=True)
+    response.headers.update(headers or {})
+    return response
+
+
+def _context(error: HTTPException) -> dict[str, Any]:
+    if isinstance(error, Conflict):
+        return error.context
+    if error.status_code == 403 and error.detail != HTTPStatus(403).phrase:
+        return {"reason": error.detail}
+    return {}

@@ -1,0 +1,42 @@
+"""Who may pass. Each guard returns what it found, or raises what the visitor gets instead."""
+
+from __future__ import annotations
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from models.session import Identity, ReachedAccount
+from web import next_path
+from web.rendering import SeeOther
+
+
+def signed_in(request: Request) -> Identity:
+    """The user, or the login page and back here afterwards."""
+    identity: Identity | None = request.state.identity
+    if identity is None:
+        login = request.app.url_path_for("login")
+        raise SeeOther(f"{login}?next={next_path.sign(return_path(request))}", signed_out=True)
+    return identity
+
+
+def recently_confirmed(request: Request) -> Identity:
+    """The user, whose password was given within ten minutes; else it is asked for again."""
+    identity = signed_in(request)
+    if not identity.is_recent:
+        confirm = request.app.url_path_for("confirm_identity")
+        raise SeeOther(f"{confirm}?next={next_path.sign(return_path(request))}", whole_page=True)
+    return identity
+
+
+def member_of(request: Request) -> tuple[Identity, ReachedAccount]:
+    """The user and the account of this URL; the same 403 for no access and no such account."""
+    identity = signed_in(request)
+    if identity.customer_account is None:
+        raise HTTPException(403, "access")
+    return identity, identity.customer_account
+
+
+def return_path(request: Request) -> str:
+    """Where a login leads back to: this page, or for a form's POST the page it stood on."""
+    query = f"?{request.url.query}" if request.url.query and request.method == "GET" else ""
+    return request.url.path + query

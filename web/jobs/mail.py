@@ -1,0 +1,133 @@
+"""The worker that sends what the models wrote: in this process, with retries, over SMTP."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from email.message import EmailMessage
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
+
+from models import EmailLink, OutgoingMail
+from models.email_link import State
+from web.mail import Composer
+from web.settings import LOOPBACK, Settings
+
+_log = logging.getLogger("minasidor.mail")
+_EVERY = 1.0  # seconds between looks
+_AT_ONCE = 10
+_TIMEOUT = 30.0  # seconds, well below OutgoingMail.LEASE
+
+
+class Sender(Protocol):
+    async def __call__(self, message: EmailMessage) -> None: ...
+
+
+class Smtp:
+    """A mail server, by its SMTP_URL: smtp://user:password@host:587, or smtps:// for TLS at once."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self.host = parts.hostname or "localhost"
+        self.tls = parts.scheme == "smtps"
+        self.port = parts.port or (465 if self.tls else 587)
+        self.user = unquote(parts.username) if parts.username else None
+        self.password = unquote(parts.password) if parts.password else None
+
+    async def __call__(self, message: EmailMessage) -> None:
+        """Raises aiosmtplib.SMTPException, also when the server offers no TLS: nothing goes in clear."""
+        local = self.host in LOOPBACK
+        await aiosmtplib.send(
+            message,
+            hostname=self.host,
+            port=self.port,
+            username=self.user,
+            password=self.password,
+            use_tls=self.tls,
+            start_tls=None if self.tls or local else True,
+            timeout=_TIMEOUT,
+        )
+
+
+async def keep(message: EmailMessage) -> None:
+    """Development without SMTP_URL: the mail stays in the database, for /_dev/mejl."""
+    _log.info(
+        "mail kept",
+        extra={"to": message["To"], "subject": message["Subject"], "read": "/_dev/mejl"},
+    )
+
+
+class MailWorker:
+    """Looks for mail that is due, once a second, until it is stopped."""
+
+    def __init__(
+        self, settings: Settings, composer: Composer, sender: Sender | None = None
+    ) -> None:
+        self.settings, self.composer = settings, composer
+        self.sender: Sender = sender or (Smtp(settings.smtp_url) if settings.smtp_url else keep)
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="mail worker")
+
+    async def stop(self) -> None:
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def send_due(self) -> int:
+        """Send what is due now; how many were tried."""
+        mails = await OutgoingMail.take(_AT_ONCE)
+        for mail in mails:
+            await self._send(mail)
+        return len(mails)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                if await self.send_due() == _AT_ONCE:
+                    continue
+            except Exception:
+                # The database may be away for a while; mail goes on when it is back.
+                _log.exception("mail worker")
+            await asyncio.sleep(_EVERY)
+
+    async def _send(self, mail: OutgoingMail) -> None:
+        link = (
+            await EmailLink.get(id=mail.link_id).prefetch_related("user") if mail.link_id else None
+        )
+        if (link and link.state is not State.OPEN) or not (mail.to or self.settings.alarm_email):
+            await mail.is_given_up()
+            _log.info("mail dropped", extra={"mail": mail.id, "kind": mail.kind})
+            return
+        try:
+            await self.sender(self.composer.compose(mail))
+        except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
+            retry_at = await mail.failed()
+            _log.warning(
+                "mail failed",
+                extra={
+                    "mail": mail.id,
+                    "kind": mail.kind,
+                    "error": type(error).__name__,
+                    "retry_at": retry_at,
+                },
+            )
+            return
+        except Exception:
+            # A template or key trouble of this one mail must not hold up the others.
+            retry_at = await mail.failed()
+            _log.exception(
+                "mail failed", extra={"mail": mail.id, "kind": mail.kind, "retry_at": retry_at}
+            )
+            return
+        await mail.was_sent(keep_data=self.settings.development)
+        if link:
+            await link.mail_was_sent()
+        _log.info("mail sent", extra={"mail": mail.id, "kind": mail.kind})

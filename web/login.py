@@ -1,0 +1,248 @@
+"""Login: e-mail and password, then the app's code where two-factor is on; logging out."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from models import Registration, Totp, TwoFactor, User, login
+from models.session import How, LoginChallenge, authenticated_again
+from models.totp import Answer, Verdict
+from models.user import active_customer_number
+from web import cookies, guards, next_path, sessions
+from web.forms import Form, email_error, password, text
+from web.pages import Page
+from web.rendering import SeeOther, redirect, render
+
+_log = logging.getLogger("minasidor.login")
+WRONG = "E-postadressen eller lösenordet stämmer inte."
+TOO_LATE = "Inloggningen tog för lång tid. Skriv e-postadress och lösenord igen."
+_TABS = ("e-post", "bankid")
+_YEAR = 365 * 24 * 3600  # seconds
+
+
+@dataclass
+class CredentialsForm(Form):
+    email: str = text(254)
+    password: str = password()
+    remember: str = text(10)
+    next: str = text(1000)
+
+    def validate(self) -> None:
+        if error := email_error(self.email):
+            self.errors["email"] = error
+        if not self.password:
+            self.errors["password"] = "Ange ditt lösenord."  # noqa: S105 - a sentence
+
+
+class Credentials(Page):
+    """The login box."""
+
+    async def get(self, request: Request) -> Response:
+        if identity := request.state.identity:
+            user = await User.get(id=identity.user.id)
+            return redirect(
+                request,
+                await landing(request, user, next_path.read(request.query_params.get("next", ""))),
+            )
+        form = CredentialsForm(next=request.query_params.get("next", ""))
+        registration = await waiting_claim(request)
+        if registration:
+            form.email = registration.email
+        return await self._page(request, form, registration)
+
+    async def post(self, request: Request) -> Response:
+        form = await CredentialsForm.read(request)
+        if form.is_valid():
+            outcome = await login.check(form.email, form.password, sessions.client(request))
+            if outcome.user:
+                return await self._go_on(request, outcome.user, form)
+            form.error = too_many(outcome.wait) if outcome.wait else WRONG
+        return await self._page(request, form, await waiting_claim(request), status_code=422)
+
+    async def _page(
+        self,
+        request: Request,
+        form: CredentialsForm,
+        registration: Registration | None,
+        status_code: int = 200,
+    ) -> Response:
+        asked = request.query_params.get("flik", "")
+        tab = asked if asked in _TABS else cookies.get(request, "login_tab")
+        if tab not in _TABS or form.failed or registration:
+            tab = "e-post"
+        account = registration.customer_account if registration else None
+        context = {
+            "form": form,
+            "tab": tab,
+            "next": form.next,
+            "linking": account.name if account else None,
+        }
+        response = render(request, "login/credentials.html", context, status_code)
+        if asked in _TABS:
+            cookies.set(response, request, "login_tab", asked, max_age=_YEAR)
+        return response
+
+    async def _go_on(self, request: Request, user: User, form: CredentialsForm) -> Response:
+        remembered, path = form.remember != "", next_path.read(form.next)
+        if user.two_factor is TwoFactor.ON:
+            token = await LoginChallenge.start(user, remembered=remembered, next_path=path)
+            response = redirect(request, "login:code")
+            cookies.set(response, request, "session", token)
+            return response
+        return await complete(request, user, How.PASSWORD, remembered=remembered, path=path)
+
+
+@dataclass
+class CodeForm(Form):
+    code: str = text(40)
+
+    def validate(self) -> None:
+        if not self.code:
+            self.errors["code"] = "Ange engångskoden från din autentiseringsapp."
+
+
+class Code(Page):
+    """The app's code or a recovery code, inside the login box."""
+
+    template = "login/code.html"
+
+    async def get(self, request: Request) -> Response:
+        challenge = await self._challenge(request)
+        return render(
+            request, self.template, {"form": CodeForm(), "email": challenge.user.email}, secret=True
+        )
+
+    async def post(self, request: Request) -> Response:
+        challenge = await self._challenge(request)
+        form = await CodeForm.read(request)
+        if form.is_valid():
+            answer = await Totp.accepts(challenge.user_id, form.code)
+            if answer.is_right and await challenge.complete():
+                return await complete(
+                    request,
+                    challenge.user,
+                    How.PASSWORD_AND_CODE,
+                    remembered=challenge.remembered,
+                    path=challenge.next_path,
+                )
+            _log.info(
+                "login.code_failed", extra={"user": challenge.user_id, "verdict": answer.verdict}
+            )
+            form.errors["code"] = code_error(answer)
+        context = {"form": form, "email": challenge.user.email}
+        return render(request, self.template, context, status_code=422, secret=True)
+
+    async def _challenge(self, request: Request) -> LoginChallenge:
+        if request.state.identity:
+            raise SeeOther("login")
+        challenge = await LoginChallenge.ongoing(cookies.get(request, "session"))
+        if challenge is None:
+            raise SeeOther("login", flash=TOO_LATE, whole_page=True)
+        return challenge
+
+
+class Logout(Page):
+    async def post(self, request: Request) -> Response:
+        await sessions.end(request)
+        response = redirect(request, "login", whole_page=True, flash="Du är utloggad.")
+        cookies.delete(response, request, "session")
+        return response
+
+
+@dataclass
+class ConfirmIdentityForm(Form):
+    password: str = password()
+    next: str = text(1000)
+
+    def validate(self) -> None:
+        if not self.password:
+            self.errors["password"] = "Ange ditt lösenord."  # noqa: S105 - a sentence
+
+
+class ConfirmIdentity(Page):
+    """Asks for the password again before something sensitive."""
+
+    template = "login/confirm_identity.html"
+
+    async def get(self, request: Request) -> Response:
+        guards.signed_in(request)
+        form = ConfirmIdentityForm(next=request.query_params.get("next", ""))
+        return render(request, self.template, {"form": form, "next": form.next})
+
+    async def post(self, request: Request) -> Response:
+        identity = guards.signed_in(request)
+        form = await ConfirmIdentityForm.read(request)
+        if form.is_valid():
+            outcome = await login.check_again(identity.user.id, form.password)
+            if outcome.user:
+                path = await landing(request, outcome.user, next_path.read(form.next))
+                response = redirect(request, path, whole_page=True)
+                return sessions.keep(response, request, await authenticated_again(identity))
+            form.errors["password"] = (
+                too_many(outcome.wait) if outcome.wait else "Lösenordet stämmer inte."
+            )
+        return render(request, self.template, {"form": form, "next": form.next}, status_code=422)
+
+
+async def complete(
+    request: Request, user: User, how: How, *, remembered: bool, path: str
+) -> Response:
+    """All is proven: a new session, and on to where the user belongs."""
+    registration = await waiting_claim(request)
+    linked = (
+        registration.customer_account if registration and await registration.link_to(user) else None
+    )
+    token = await sessions.start(request, user, how, remembered=remembered)
+    _log.info(
+        "login.ok", extra={"user": user.id, "how": how, "address": sessions.client(request).address}
+    )
+    flash = f"{linked.name} är nu kopplat till ditt konto." if linked else None
+    to = await landing(request, user, "" if linked else path)
+    return sessions.keep(
+        redirect(request, to, whole_page=True, flash=flash), request, token, remembered=remembered
+    )
+
+
+async def landing(request: Request, user: User, path: str = "") -> str:
+    """Steg 4 if it is unanswered, else where the user was going, else their customer account."""
+    url = request.app.url_path_for
+    if user.two_factor is TwoFactor.UNANSWERED:
+        return str(url("registration:two_factor"))
+    if path:
+        return path
+    number = await active_customer_number(user.id)
+    return str(
+        url("customer_account", customer_number=number) if number else url("customer_accounts:add")
+    )
+
+
+async def waiting_claim(request: Request) -> Registration | None:
+    """The registration whose proven claim is to be linked at this login, if there is one."""
+    token = cookies.get(request, "registration")
+    registration = await Registration.find(token) if token else None
+    return registration if registration and registration.awaits_login else None
+
+
+def too_many(wait: timedelta) -> str:
+    minutes = max(1, math.ceil(wait.total_seconds() / 60))
+    unit = "minut" if minutes == 1 else "minuter"
+    return f"Du har försökt för många gånger. Vänta {minutes} {unit} och försök igen."
+
+
+def code_error(answer: Answer) -> str:
+    """What a refused code's owner is told, at login and when an app is added."""
+    match answer.verdict:
+        case Verdict.LIMITED:
+            return too_many(answer.wait)
+        case Verdict.PAUSED:
+            return "Koder från appen tas inte emot just nu. Använd en återställningskod, eller ring oss."
+        case Verdict.USED:
+            return "Koden är redan använd. Vänta på nästa kod i appen."
+        case _:
+            return "Koden stämmer inte. Vänta på nästa kod i appen och försök igen."

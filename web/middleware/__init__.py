@@ -1,0 +1,1 @@
+"""What every request passes, outermost first as `web/app.py` lists it."""

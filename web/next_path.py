@@ -1,0 +1,39 @@
+"""Where to go after login: a path on this site, signed on its way through the browser."""
+
+from __future__ import annotations
+
+import re
+
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+
+from models import keys
+
+_LIFETIME = 24 * 3600  # seconds: a login page may stay open over a day's work
+_LONGEST = 500
+
+
+def is_safe(path: str) -> bool:
+    """A path on this site and nothing else: not //host, /\\host, a scheme, or with control characters."""
+    return (
+        len(path) <= _LONGEST
+        and re.match(r"/(?![/\\])", path) is not None
+        and not re.search(r"[\x00-\x20\x7f\\]", path)
+        and not re.match(r"/(?:%2f|%5c|%09|%0a|%0d)", path, re.IGNORECASE)
+    )
+
+
+def sign(path: str) -> str:
+    return _signer().dumps(path) if is_safe(path) else ""
+
+
+def read(signed: str) -> str:
+    """The path, or '' when it was not signed by us, is too old or leads elsewhere."""
+    try:
+        path = _signer().loads(signed, max_age=_LIFETIME)
+    except BadSignature:
+        return ""
+    return path if isinstance(path, str) and is_safe(path) else ""
+
+
+def _signer() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(keys.signing(), salt="next")

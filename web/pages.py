@@ -1,0 +1,15 @@
+"""The base of every page: it knows who is asking before `get` or `post` begins."""
+
+from starlette.endpoints import HTTPEndpoint
+from starlette.requests import Request
+
+from web import sessions
+
+
+class Page(HTTPEndpoint):
+    """One URL: `get` shows it, `post` acts and moves on (303), or shows what was wrong (422)."""
+
+    async def dispatch(self) -> None:
+        request = Request(self.scope, self.receive)
+        request.state.identity = await sessions.identify(request)
+        await super().dispatch()

@@ -1,0 +1,352 @@
+"""Registration, Steg 1-4. One class per page: `get` shows it, `post` acts and moves on."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from models import (
+    CustomerAccount,
+    RecoveryCode,
+    Registration,
+    Totp,
+    TwoFactor,
+    User,
+    limits,
+    passwords,
+)
+from models.registration import AlreadyFinished, EmailInUse
+from models.session import How, Identity
+from web import claim, cookies, guards, sessions
+from web.claim import ClaimForm
+from web.errors import Conflict
+from web.forms import Form, email_error, password, text
+from web.login import code_error, landing, too_many
+from web.pages import Page
+from web.rendering import SeeOther, redirect, render
+from web.settings import Settings
+from web.two_factor import Enrolment, EnrolmentForm
+
+_log = logging.getLogger("minasidor.registration")
+_COOKIE_LIFETIME = (
+    7 * 24 * 3600
+)  # seconds: longer than the registration, to be able to say that it ran out
+
+
+class Method(Page):
+    """Steg 1: Registrera dig. Also says so when there is nothing left to register."""
+
+    async def get(self, request: Request) -> Response:
+        registration = await found(request)
+        identity: Identity | None = request.state.identity
+        if registration and registration.finished_at and _is_theirs(registration, identity):
+            continue_path = await _path_after(request, registration)
+            return render(
+                request, "registration/already_created.html", {"continue_path": continue_path}
+            )
+        if identity:
+            return render(request, "registration/signed_in.html")
+        restarted = (
+            registration is not None and not registration.finished_at and registration.has_run_out
+        )
+        return render(request, "registration/method.html", {"restarted": restarted})
+
+    async def post(self, request: Request) -> Response:
+        if request.state.identity:
+            return redirect(request, "registration:method")
+        registration = await found(request)
+        response = redirect(request, "registration:account_details")
+        if registration is None or registration.finished_at or registration.has_run_out:
+            attempt = await limits.spend(limits.REGISTRATIONS.of(sessions.client(request).network))
+            if attempt.refused:
+                raise HTTPException(429)
+            _, token = await Registration.start()
+            cookies.set(response, request, "registration", token, max_age=_COOKIE_LIFETIME)
+        return response
+
+
+class AccountDetails(Page):
+    """Steg 2: Ange kontouppgifter."""
+
+    async def get(self, request: Request) -> Response:
+        registration = await ongoing(request)
+        account = registration.customer_account
+        return await self._page(
+            request, ClaimForm(customer_number=account.customer_number if account else "")
+        )
+
+    async def post(self, request: Request) -> Response:
+        registration = await ongoing(request)
+        form = await ClaimForm.read(request)
+        if form.is_valid():
+            if not await claim.is_open():
+                form.refuse(claim.CLOSED)
+            elif await registration.claim(*form.numbers, sessions.client(request)):
+                return redirect(request, "registration:personal_details")
+            else:
+                form.refuse()
+        return await self._page(request, form, status_code=422)
+
+    async def _page(self, request: Request, form: ClaimForm, status_code: int = 200) -> Response:
+        form.forget_suffix()
+        context = {"form": form, "claims_open": await claim.is_open()}
+        return render(request, "registration/account_details.html", context, status_code)
+
+
+@dataclass
+class PersonalDetailsForm(Form):
+    customer_number: str = text(20)
+    given_name: str = text(80)
+    family_name: str = text(80)
+    phone: str = text(20)
+    email: str = text(254)
+    password: str = password()
+
+    def validate(self) -> None:
+        if not self.given_name:
+            self.errors["given_name"] = "Ange ditt förnamn."
+        if not self.family_name:
+            self.errors["family_name"] = "Ange ditt efternamn."
+        if self.phone and not re.fullmatch(r"\+?[0-9 ()\-]{6,20}", self.phone):
+            self.errors["phone"] = "Skriv mobilnumret med siffror, till exempel 070-174 06 05."
+        if error := email_error(self.email):
+            self.errors["email"] = error
+        if not self.password:
+            self.errors["password"] = "Välj ett lösenord."  # noqa: S105 - a sentence
+        elif len(self.password) > passwords.LONGEST:
+            self.errors["password"] = f"Lösenordet får ha högst {passwords.LONGEST} tecken."
+
+    async def check_password(self, settings: Settings, account: CustomerAccount) -> None:
+        """The rules that need more than the field itself."""
+        if "password" in self.errors:
+            return
+        if len(self.password) < settings.password_min_length:
+            self.errors["password"] = (
+                f"Lösenordet ska ha minst {settings.password_min_length} tecken."
+            )
+        elif await passwords.is_guessable(self.password, email=self.email, names=(account.name,)):
+            self.errors["password"] = "Lösenordet är för lätt att gissa. Välj ett annat."  # noqa: S105 - a sentence
+
+
+class PersonalDetails(Page):
+    """Steg 3: Fyll i dina uppgifter."""
+
+    async def get(self, request: Request) -> Response:
+        registration, account = await claimed(request)
+        form = PersonalDetailsForm(
+            customer_number=account.customer_number,
+            given_name=registration.given_name,
+            family_name=registration.family_name,
+            phone=registration.phone,
+            email=registration.email,
+        )
+        return self._page(request, form, account)
+
+    async def post(self, request: Request) -> Response:
+        form = await PersonalDetailsForm.read(request)
+        registration, account = await self._claimed(request, form)
+        if form.customer_number != account.customer_number:
+            raise Conflict(
+                customer_account_name=account.name,
+                retry_path=request.app.url_path_for("registration:personal_details"),
+                other_path=request.app.url_path_for("registration:account_details"),
+            )
+        form.is_valid()
+        if not form.errors or "Skriv högst" not in " ".join(form.errors.values()):
+            await self._keep(registration, form)
+        await form.check_password(request.app.state.settings, account)
+        if form.failed:
+            return self._page(request, form, account, status_code=422)
+        return await self._create(request, registration, account, form)
+
+    async def _claimed(
+        self, request: Request, form: PersonalDetailsForm
+    ) -> tuple[Registration, CustomerAccount]:
+        registration = await found(request)
+        if registration and registration.finished_at:
+            # Sent twice, or the first answer got lost on the way: go on with the user it made.
+            raise await self._go_on(request, registration, form)
+        return await claimed(request)
+
+    async def _keep(self, registration: Registration, form: PersonalDetailsForm) -> None:
+        await registration.keep_details(form.given_name, form.family_name, form.phone, form.email)
+
+    async def _create(
+        self,
+        request: Request,
+        registration: Registration,
+        account: CustomerAccount,
+        form: PersonalDetailsForm,
+    ) -> Response:
+        password_hash = await passwords.hashed(form.password)
+        try:
+            token = await registration.create_user(password_hash, sessions.known_client(request))
+        except AlreadyFinished:
+            again = await found(request) or registration
+            return (await self._go_on(request, again, form)).response(request)
+        except EmailInUse:
+            attempt = await registration.told_of_email_in_use(sessions.client(request))
+            if attempt.refused:
+                form.error = too_many(attempt.wait)
+            return self._page(
+                request, form, account, status_code=422, email_in_use=not attempt.refused
+            )
+        response = redirect(request, "registration:two_factor", whole_page=True)
+        return sessions.keep(response, request, token)
+
+    async def _go_on(
+        self, request: Request, registration: Registration, form: PersonalDetailsForm
+    ) -> SeeOther:
+        """On to Steg 4 for whoever knows the password that was chosen; else to the login."""
+        identity: Identity | None = request.state.identity
+        if _is_theirs(registration, identity) and identity:
+            return SeeOther("registration:two_factor", whole_page=True)
+        user = registration.user
+        if user and form.password and await user.has_password(form.password):
+            token = await sessions.start(request, user, How.REGISTRATION, remembered=False)
+            return _SignedInSeeOther("registration:two_factor", token)
+        return SeeOther("registration:method", whole_page=True)
+
+    def _page(
+        self,
+        request: Request,
+        form: PersonalDetailsForm,
+        account: CustomerAccount,
+        status_code: int = 200,
+        *,
+        email_in_use: bool = False,
+    ) -> Response:
+        form.password = ""
+        if email_in_use:
+            form.errors["email"] = "Det finns redan ett konto med den adressen."
+        context = {"form": form, "customer_account": account, "email_in_use": email_in_use}
+        return render(
+            request, "registration/personal_details.html", context, status_code, secret=True
+        )
+
+
+class _SignedInSeeOther(SeeOther):
+    """On to a page with the session that the answer carries."""
+
+    def __init__(self, to: str, token: str) -> None:
+        super().__init__(to, whole_page=True)
+        self.token = token
+
+    def response(self, request: Request) -> Response:
+        return sessions.keep(super().response(request), request, self.token)
+
+
+class Link(Page):
+    """'Logga in och koppla kundkontot': the proven claim waits for the login."""
+
+    async def get(self, request: Request) -> Response:
+        return redirect(request, "registration:personal_details")
+
+    async def post(self, request: Request) -> Response:
+        registration, _ = await claimed(request)
+        await registration.link_at_login()
+        return redirect(request, "login", whole_page=True)
+
+
+class TwoFactorChoice(Page):
+    """Steg 4: Välj om du vill använda dig av tvåfaktorsautentisering. A signed-in page."""
+
+    template = "registration/two_factor.html"
+
+    async def get(self, request: Request) -> Response:
+        return await self._page(request, await self._user(request), EnrolmentForm())
+
+    async def post(self, request: Request) -> Response:
+        user = await self._user(request)
+        form = await EnrolmentForm.read(request)
+        if form.is_valid():
+            answer = await (await Totp.pending(user)).activate(user, form.code)
+            if answer.is_right:
+                return redirect(request, "registration:done", whole_page=True)
+            form.errors["code"] = code_error(answer)
+        return await self._page(request, user, form, status_code=422)
+
+    async def _user(self, request: Request) -> User:
+        identity = guards.signed_in(request)
+        if identity.user.two_factor_answer is TwoFactor.ON:
+            raise SeeOther("registration:done", whole_page=True)
+        if identity.user.two_factor_answer is TwoFactor.SKIPPED:
+            guards.recently_confirmed(request)
+        return await User.get(id=identity.user.id)
+
+    async def _page(
+        self, request: Request, user: User, form: EnrolmentForm, status_code: int = 200
+    ) -> Response:
+        context = {"form": form, "enrolment": await Enrolment.of(user)}
+        return render(request, self.template, context, status_code, secret=True)
+
+
+class SkipTwoFactor(Page):
+    """Hoppa över tvåfaktorsautentisering."""
+
+    async def get(self, request: Request) -> Response:
+        return redirect(request, "registration:two_factor")
+
+    async def post(self, request: Request) -> Response:
+        identity = guards.signed_in(request)
+        user = await User.get(id=identity.user.id)
+        await user.skip_two_factor()
+        return redirect(request, "registration:done", whole_page=True)
+
+
+class Done(Page):
+    """Nu är du klar! With the recovery codes, until they are saved."""
+
+    async def get(self, request: Request) -> Response:
+        identity = guards.signed_in(request)
+        if identity.user.two_factor_answer is TwoFactor.UNANSWERED:
+            return redirect(request, "registration:two_factor")
+        context = {
+            "user": identity.user,
+            "customer_account": identity.customer_account,
+            "two_factor": identity.user.two_factor,
+            "recovery_codes": await RecoveryCode.shown(identity.user.id),
+        }
+        return render(request, "registration/done.html", context)
+
+
+async def found(request: Request) -> Registration | None:
+    """The registration behind this browser's cookie, however old."""
+    token = cookies.get(request, "registration")
+    return await Registration.find(token) if token else None
+
+
+async def ongoing(request: Request) -> Registration:
+    """This visitor's registration, or Steg 1, which says why there is none to go on with."""
+    registration = await found(request)
+    if (
+        request.state.identity
+        or registration is None
+        or registration.finished_at
+        or registration.has_run_out
+    ):
+        raise SeeOther("registration:method")
+    return registration
+
+
+async def claimed(request: Request) -> tuple[Registration, CustomerAccount]:
+    """The registration and the account it is for, or the first step that is still to be done."""
+    registration = await ongoing(request)
+    if registration.customer_account is None:
+        raise SeeOther("registration:account_details")
+    return registration, registration.customer_account
+
+
+def _is_theirs(registration: Registration, identity: Identity | None) -> bool:
+    return identity is None or registration.user_id == identity.user.id
+
+
+async def _path_after(request: Request, registration: Registration) -> str:
+    if request.state.identity is None or registration.user is None:
+        return str(request.app.url_path_for("login"))
+    return await landing(request, registration.user)

@@ -1,0 +1,184 @@
+"""From template name to response. Page or partial is decided here and nowhere else."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_time
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context, select_autoescape
+from jinja2.runtime import Context
+from markupsafe import Markup
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from models import keys
+from web import cookies
+from web.settings import ROOT, Settings
+
+STOCKHOLM = ZoneInfo("Europe/Stockholm")
+VARY = "HX-Request-Type, Cookie"
+_FLASH_LIFETIME = 300  # seconds
+
+
+def render(
+    request: Request,
+    template: str,
+    context: dict[str, Any] | None = None,
+    status_code: int = 200,
+    *,
+    secret: bool = False,
+) -> Response:
+    """The page, or for htmx the inside of #main. `secret`: never to be kept by a cache or by Back."""
+    identity = getattr(request.state, "identity", None)
+    flash = _flash(request)
+    partial = wants_partial(request)
+    html = request.app.state.templates.get_template(template).render(
+        {
+            "request": request,
+            "identity": identity,
+            "flash": flash,
+            "partial": partial,
+            "layout": "layouts/partial.html" if partial else "layouts/page.html",
+            **(context or {}),
+        }
+    )
+    response = Response(html, status_code, media_type="text/html")
+    response.headers["Vary"] = VARY
+    # no-store breaks Back onto a 422 page without JavaScript, hence not before login.
+    response.headers["Cache-Control"] = "no-store" if identity or secret else "private, no-cache"
+    if flash:
+        cookies.delete(response, request, "flash")
+    return response
+
+
+def wants_partial(request: Request) -> bool:
+    """htmx swapping the inside of a page; restoring its history it asks for whole pages."""
+    return request.headers.get("hx-request-type") == "partial"
+
+
+def redirect(
+    request: Request, to: str, *, whole_page: bool = False, flash: str | None = None, **params: Any
+) -> Response:
+    """303 to a route by name, or to a path on this site that begins with '/'.
+
+    `whole_page`: the header changes too, so htmx is told to load the page anew. `flash`: a
+    sentence that the next page shows once.
+    """
+    path = to if to.startswith("/") else str(request.app.url_path_for(to, **params))
+    if whole_page and request.headers.get("hx-request") == "true":
+        # fetch would follow a 303 silently and put a whole page into the box.
+        response = Response(status_code=204, headers={"HX-Redirect": path})
+    else:
+        response = RedirectResponse(path, status_code=303)
+    response.headers["Cache-Control"] = "no-store"
+    if flash:
+        cookies.set(response, request, "flash", _signer().dumps(flash), max_age=_FLASH_LIFETIME)
+    return response
+
+
+class SeeOther(HTTPException):
+    """Raised where a page finds that the visitor belongs on another one."""
+
+    def __init__(
+        self,
+        to: str,
+        *,
+        flash: str | None = None,
+        whole_page: bool = False,
+        signed_out: bool = False,
+        **params: Any,
+    ) -> None:
+        super().__init__(303)
+        self.to, self.flash, self.whole_page, self.signed_out, self.params = (
+            to,
+            flash,
+            whole_page,
+            signed_out,
+            params,
+        )
+
+    def response(self, request: Request) -> Response:
+        if self.signed_out and request.headers.get("hx-request") == "true":
+            # Never a login form inside a fragment.
+            path = (
+                self.to
+                if self.to.startswith("/")
+                else str(request.app.url_path_for(self.to, **self.params))
+            )
+            return Response(status_code=401, headers={"HX-Redirect": path})
+        return redirect(
+            request, self.to, whole_page=self.whole_page, flash=self.flash, **self.params
+        )
+
+
+def environment(settings: Settings) -> Environment:
+    """The Jinja environment of pages and mails."""
+    made = Environment(
+        loader=FileSystemLoader(ROOT / "templates"),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=settings.development,
+        cache_size=-1,
+    )
+    made.globals.update(settings=settings, path_for=path_for, static=static, icon=icon)
+    made.filters.update(number=number, date=date, datetime=date_and_time)
+    return made
+
+
+@pass_context
+def path_for(context: Context, name: str, /, **params: Any) -> str:
+    return str(context["request"].app.url_path_for(name, **params))
+
+
+@cache
+def static(path: str) -> str:
+    """The address of a static file with its content's hash, so that browsers may keep it for ever."""
+    digest = hashlib.sha256((ROOT / "static" / path).read_bytes()).hexdigest()[:10]
+    return f"/static/{path}?v={digest}"
+
+
+@cache
+def icon(name: str, size: int = 20) -> Markup:
+    """An icon of static/icons inline, hidden from screen readers: the text beside it says it all."""
+    svg = Path(ROOT / "static" / "icons" / f"{name}.svg").read_text()
+    body = svg[svg.index(">", svg.index("<svg")) + 1 : svg.rindex("</svg>")].strip()
+    return Markup(  # noqa: S704 - a file of ours and a number, nothing a visitor wrote
+        f'<svg aria-hidden="true" focusable="false" width="{size}" height="{size}" viewBox="0 0 24 24" fill="none"'
+        f' stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round">{body}</svg>'
+    )
+
+
+def number(text: str) -> str:
+    """'10234567' as '10 234 567', with spaces that do not break."""
+    return f"{int(text):,}".replace(",", "\N{NO-BREAK SPACE}") if text.isdecimal() else text
+
+
+def date(moment: datetime) -> str:
+    """'22 november 2026', in Swedish time."""
+    return format_date(moment.astimezone(STOCKHOLM), "d MMMM y", locale="sv")
+
+
+def date_and_time(moment: datetime) -> str:
+    """'22 november 2026 kl. 14.05', in Swedish time."""
+    return f"{date(moment)} kl. {format_time(moment.astimezone(STOCKHOLM), 'HH.mm', locale='sv')}"
+
+
+def _flash(request: Request) -> str | None:
+    try:
+        text: str = _signer().loads(cookies.get(request, "flash"), max_age=_FLASH_LIFETIME)
+    except BadSignature:
+        return None
+    return text
+
+
+def _signer() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(keys.signing(), salt="flash")

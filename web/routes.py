@@ -1,0 +1,72 @@
+"""Every URL of the product, in the order a customer meets them."""
+
+from __future__ import annotations
+
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from web import customer_accounts, email_links, home, login, my_details, registration, two_factor
+from web.settings import ROOT, Settings
+
+routes: list[BaseRoute] = [
+    Route("/", home.Public, name="home"),
+    Route("/tillganglighet", home.Accessibility, name="accessibility"),
+    Route("/personuppgifter", home.Privacy, name="privacy"),
+    Route("/logga-in", login.Credentials, name="login"),
+    Route("/logga-in/kod", login.Code, name="login:code"),
+    Route("/logga-ut", login.Logout, name="logout"),
+    Route("/bekrafta-dig", login.ConfirmIdentity, name="confirm_identity"),
+    Route("/registrera/steg-1", registration.Method, name="registration:method"),
+    Route("/registrera/steg-2", registration.AccountDetails, name="registration:account_details"),
+    Route("/registrera/steg-3", registration.PersonalDetails, name="registration:personal_details"),
+    Route("/registrera/koppla", registration.Link, name="registration:link"),
+    Route("/registrera/steg-4", registration.TwoFactorChoice, name="registration:two_factor"),
+    Route(
+        "/registrera/steg-4/hoppa-over",
+        registration.SkipTwoFactor,
+        name="registration:skip_two_factor",
+    ),
+    Route("/registrera/klart", registration.Done, name="registration:done"),
+    Route("/bekrafta-epost", email_links.ConfirmEmail, name="email_links:confirm_email"),
+    Route("/bekrafta-epost/ny", email_links.Resend, name="email_links:resend"),
+    Route(
+        "/bekrafta-epost/{token}",
+        email_links.OpenConfirmEmail,
+        name="email_links:open_confirm_email",
+    ),
+    Route("/det-var-inte-jag", email_links.NotUs, name="email_links:not_us"),
+    Route("/det-var-inte-jag/{token}", email_links.OpenNotUs, name="email_links:open_not_us"),
+    Route(
+        "/mina-uppgifter/inloggningsuppgifter",
+        my_details.Credentials,
+        name="my_details:credentials",
+    ),
+    Route(
+        "/mina-uppgifter/aterstallningskoder",
+        two_factor.RecoveryCodesSaved,
+        name="recovery_codes:saved",
+    ),
+    Route(
+        "/mina-uppgifter/aterstallningskoder.txt",
+        two_factor.RecoveryCodesFile,
+        name="recovery_codes:file",
+    ),
+    Route("/lagg-till-kundkonto", customer_accounts.Add, name="customer_accounts:add"),
+    Route("/kund/{customer_number}", customer_accounts.Show, name="customer_account"),
+    Route("/healthz", home.alive),
+    Route("/readyz", home.ready),
+    Mount("/static", StaticFiles(directory=ROOT / "static"), name="static"),
+]
+
+
+def routes_for(settings: Settings) -> list[BaseRoute]:
+    """The routes of this installation: in development with the tools of those who build it."""
+    if not settings.development:
+        return routes
+    from web.development import mailbox
+
+    return [
+        *routes,
+        Route("/_dev/mejl", mailbox.Mailbox, name="development:mailbox"),
+        Route("/_dev/mejl/{id:int}", mailbox.Mail, name="development:mail"),
+    ]

@@ -1,0 +1,173 @@
+"""Every setting the product reads from its environment, with the default that just works."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).parent.parent
+PREFIX = "MINASIDOR_"
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "::1")
+_SHORTEST_SECRET = 32
+_LOWEST_PASSWORD_MINIMUM = 8  # NIST SP 800-63B-4 §3.1.1.2
+
+
+class SettingError(Exception):
+    """A setting that cannot be right; the message names it and says what is wanted."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings. `docs/settings.md` explains each; a test keeps the two alike."""
+
+    env: Literal["development", "production"] = "development"
+    demo: bool = True
+    host: str = "127.0.0.1"
+    port: int = 8000
+    base_url: str = "http://localhost:8000"
+    database_url: str = f"sqlite://{ROOT / 'minasidor.sqlite3'}"
+    secret_keys: tuple[str, ...] = ()
+    pepper: str = ""
+    smtp_url: str = ""
+    mail_from: str = "MinaSidor <minasidor@atervinningsbolaget.example>"
+    alarm_email: str = ""
+    trusted_proxies: tuple[str, ...] = ()
+    password_min_length: int = 12
+    brand: str = "Återvinningsbolaget"
+    support_phone: str = "08-465 004 10"
+    support_email: str = "kundservice@atervinningsbolaget.example"
+    support_hours: str = "vardagar 8–16"
+    postal_address: str = "Återvinningsbolaget, Exempelgatan 1, 111 11 Stockholm"
+
+    @property
+    def development(self) -> bool:
+        return self.env == "development"
+
+    @property
+    def https(self) -> bool:
+        return self.base_url.startswith("https://")
+
+    @property
+    def netloc(self) -> str:
+        return urlsplit(self.base_url).netloc
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """The settings of this process. Raises SettingError with one clear line."""
+        read = _Reader(environ)
+        env = read.choice("ENV", ("development", "production"), "development")
+        development = env == "development"
+        port = read.integer("PORT", cls.port, 1, 65535)
+        settings = cls(
+            env="development" if development else "production",
+            demo=read.boolean("DEMO", development),
+            host=read.text("HOST", cls.host),
+            port=port,
+            base_url=read.text(
+                "BASE_URL", f"http://localhost:{port}" if development else ""
+            ).rstrip("/"),
+            database_url=read.text("DATABASE_URL", cls.database_url),
+            secret_keys=read.list("SECRET_KEYS"),
+            pepper=read.text("PEPPER", ""),
+            smtp_url=read.text("SMTP_URL", ""),
+            mail_from=read.text("MAIL_FROM", cls.mail_from),
+            alarm_email=read.text("ALARM_EMAIL", ""),
+            trusted_proxies=read.list("TRUSTED_PROXIES"),
+            password_min_length=read.integer(
+                "PASSWORD_MIN_LENGTH", cls.password_min_length, _LOWEST_PASSWORD_MINIMUM, 64
+            ),
+            brand=read.text("BRAND", cls.brand),
+            support_phone=read.text("SUPPORT_PHONE", cls.support_phone),
+            support_email=read.text("SUPPORT_EMAIL", cls.support_email),
+            support_hours=read.text("SUPPORT_HOURS", cls.support_hours),
+            postal_address=read.text("POSTAL_ADDRESS", cls.postal_address),
+        )
+        if development:
+            settings = _with_development_secrets(settings)
+        _check(settings)
+        return replace(
+            settings, trusted_proxies=tuple(p for p in settings.trusted_proxies if p != "none")
+        )
+
+
+def _check(settings: Settings) -> None:
+    if not settings.development:
+        if not settings.https:
+            raise SettingError(
+                f"{PREFIX}BASE_URL must be the portal's https:// address in production"
+            )
+        if not settings.smtp_url:
+            raise SettingError(f"{PREFIX}SMTP_URL is missing: without it no mail can be sent")
+        if not settings.trusted_proxies:
+            raise SettingError(
+                f"{PREFIX}TRUSTED_PROXIES is missing: the proxy's address, or 'none' where there is no proxy"
+            )
+        if settings.demo:
+            raise SettingError(
+                f"{PREFIX}DEMO must not be on in production: it makes users with known passwords"
+            )
+    address = urlsplit(settings.base_url)
+    if address.scheme not in ("http", "https") or not address.netloc or address.path:
+        raise SettingError(
+            f"{PREFIX}BASE_URL must look like https://minasidor.example, without a path"
+        )
+    if settings.smtp_url and urlsplit(settings.smtp_url).scheme not in ("smtp", "smtps"):
+        raise SettingError(f"{PREFIX}SMTP_URL must begin with smtp:// or smtps://")
+    for name, value in (
+        *(("SECRET_KEYS", key) for key in settings.secret_keys or ("",)),
+        ("PEPPER", settings.pepper),
+    ):
+        if len(value) < _SHORTEST_SECRET or len(set(value)) < _SHORTEST_SECRET // 4:
+            raise SettingError(
+                f"{PREFIX}{name} is missing or weak: at least {_SHORTEST_SECRET} random characters each, "
+                "say from 'openssl rand -base64 33'"
+            )
+
+
+def _with_development_secrets(settings: Settings) -> Settings:
+    """Made once, kept in an ignored file: a restart logs nobody out and loses no encrypted value."""
+    if settings.secret_keys and settings.pepper:
+        return settings
+    file = ROOT / "minasidor.keys"
+    if not file.exists():
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as new:
+            new.write(f"{secrets.token_urlsafe(33)}\n{secrets.token_urlsafe(33)}\n")
+    key, pepper = file.read_text().split()
+    return replace(
+        settings, secret_keys=settings.secret_keys or (key,), pepper=settings.pepper or pepper
+    )
+
+
+class _Reader:
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+
+    def text(self, name: str, default: str) -> str:
+        return self.environ.get(PREFIX + name, "").strip() or default
+
+    def list(self, name: str) -> tuple[str, ...]:
+        return tuple(part.strip() for part in self.text(name, "").split(",") if part.strip())
+
+    def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
+        value = self.text(name, default)
+        if value not in choices:
+            raise SettingError(f"{PREFIX}{name} must be {' or '.join(choices)}, not {value!r}")
+        return value
+
+    def boolean(self, name: str, default: bool) -> bool:
+        value = self.choice(name, ("true", "false"), "true" if default else "false")
+        return value == "true"
+
+    def integer(self, name: str, default: int, lowest: int, highest: int) -> int:
+        value = self.text(name, str(default))
+        if not value.isdecimal() or not lowest <= int(value) <= highest:
+            raise SettingError(
+                f"{PREFIX}{name} must be a number from {lowest} to {highest}, not {value!r}"
+            )
+        return int(value)
