@@ -26,6 +26,8 @@ from web.settings import Settings
 
 PASSWORD = "blå stövlar i regn"
 SETTINGS = Settings(
+    env="production",
+    demo=False,
     base_url="https://minasidor.example",
     secret_keys=("the newest key of the tests 0123456789",),
     pepper="the pepper of the tests 0123456789 abcdef",

@@ -1,0 +1,125 @@
+"""The customer page, who may see it, and adding another account."""
+
+from collections.abc import Callable
+
+import pytest
+
+from models import Address, CustomerAccount, Membership, User
+from tests.unit.conftest import Clock, Visitor, a_user, an_account
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def anna(account: CustomerAccount) -> User:
+    user = await a_user()
+    await Membership.admit(user, account)
+    return user
+
+
+async def test_shows_name_numbers_and_addresses(
+    visitor: Visitor, anna: User, account: CustomerAccount
+) -> None:
+    await Address.create(
+        customer_account_id=account.id, street="Byggvägen 4", postal_code="111 11", town="Stockholm"
+    )
+    page = await visitor.log_in()
+
+    assert page.heading == "Exempelbygg AB"
+    for shown in ("100 200", "442101-3378", "Byggvägen 4", "111 11 Stockholm"):
+        assert shown in page.text
+
+
+async def test_only_administrators_see_who_has_access(
+    visitor: Visitor, new_visitor: Callable[[], Visitor], anna: User, account: CustomerAccount
+) -> None:
+    bo = await a_user("bo@example.com", given_name="Bo", family_name="Bergström")
+    await Membership.admit(bo, account)
+    annas = await visitor.log_in()
+    bos = await new_visitor().log_in("bo@example.com")
+
+    assert "bo@example.com" in annas.text
+    assert "anna@example.com" not in bos.text
+
+
+async def test_a_sole_traders_number_is_shown_with_dots(visitor: Visitor, db: None) -> None:
+    account = await an_account("300", "4001019803", name="Lindgrens Måleri")
+    await Membership.admit(await a_user(), account)
+    page = await visitor.log_in()
+
+    assert "400101-••••" in page.text
+    assert "9803" not in page.response.text
+
+
+async def test_no_access_and_no_such_account_are_the_same_page(
+    visitor: Visitor, anna: User
+) -> None:
+    await an_account("100300", name="Andras AB")
+    await visitor.log_in()
+
+    others = await visitor.visit("/kund/100300")
+    nobodys = await visitor.visit("/kund/999999")
+
+    assert others.status == nobodys.status == 403
+    assert others.heading == "Du har inte åtkomst"
+    assert "/lagg-till-kundkonto" in others.links.values()
+    assert others.text == nobodys.text
+
+
+async def test_a_closed_account_is_out_of_reach(
+    visitor: Visitor, anna: User, account: CustomerAccount, time: Clock
+) -> None:
+    await visitor.log_in()
+    account.closed_at = time.now()
+    await account.save()
+    assert (await visitor.visit("/kund/100200")).status == 403
+
+
+async def test_adding_an_account_leads_to_its_page(visitor: Visitor, anna: User) -> None:
+    await an_account("100300", name="Andra AB")
+    await visitor.log_in()
+
+    page = await visitor.submit(
+        "/lagg-till-kundkonto", customer_number="100300", organisation_suffix="0000"
+    )
+    assert page.status == 422
+    assert "Uppgifterna stämmer inte överens." in page.alert
+    page = await visitor.submit(
+        "/lagg-till-kundkonto", customer_number="100300", organisation_suffix="3378"
+    )
+
+    assert (page.path, page.heading) == ("/kund/100300", "Andra AB")
+    assert "Kundkontot Andra AB är tillagt." in page.response.text
+
+
+async def test_adding_one_that_one_has_is_a_success(visitor: Visitor, anna: User) -> None:
+    await visitor.log_in()
+
+    page = await visitor.submit(
+        "/lagg-till-kundkonto", customer_number="100200", organisation_suffix="3378"
+    )
+
+    assert page.path == "/kund/100200"
+    assert "Du har redan lagt till det här kundkontot." in page.response.text
+    assert await Membership.all().count() == 1
+
+
+async def test_closed_claims_say_so_honestly(visitor: Visitor, anna: User) -> None:
+    from models import Switch
+
+    await Switch.turn(Switch.CLAIMS, on=False, operator="test")
+    await visitor.log_in()
+
+    page = await visitor.visit("/lagg-till-kundkonto")
+    assert "Det går inte att registrera konton just nu. Ring oss så hjälper vi dig." in page.text
+    await visitor.submit("/logga-ut")
+    await visitor.submit("/registrera/steg-1")
+    page = await visitor.submit(
+        "/registrera/steg-2", customer_number="100200", organisation_suffix="3378"
+    )
+    assert "Det går inte att registrera konton just nu." in page.text
+    await Switch.turn(Switch.CLAIMS, on=True, operator="test")
+    page = await visitor.submit(
+        "/registrera/steg-2", customer_number="100200", organisation_suffix="3378"
+    )
+    assert page.path == "/registrera/steg-3"
