@@ -9,9 +9,11 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from tortoise.exceptions import DBConnectionError, OperationalError
+from tortoise.exceptions import DBConnectionError
 
 from models import passwords
+from models.databases import Unavailable
+from web import sessions
 from web.log import request_id
 from web.rendering import SeeOther, render
 
@@ -41,10 +43,11 @@ async def response_to(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
         if error.status_code >= 400:
             _log.info("refused", extra={"status": error.status_code, "reason": error.detail})
+        await _identify(request)
         return page(request, error.status_code, dict(error.headers or {}), _context(error))
     if isinstance(error, passwords.Busy):
         return page(request, 503, {"Retry-After": RETRY_AFTER})
-    if isinstance(error, (OperationalError, DBConnectionError, OSError, TimeoutError)):
+    if isinstance(error, (Unavailable, DBConnectionError)):
         _log.error("database trouble", exc_info=error)
         return page(request, 503, {"Retry-After": RETRY_AFTER})
     if isinstance(error, ClientDisconnect):
@@ -74,6 +77,12 @@ def page(
     response = render(request, f"errors/{shown}.html", everything, status, secret=True)
     response.headers.update(headers or {})
     return response
+
+
+async def _identify(request: Request) -> None:
+    """The header of an error page shows who is signed in, also where no page was found at all."""
+    if not hasattr(request.state, "identity"):
+        request.state.identity = await sessions.identify(request)
 
 
 def _context(error: HTTPException) -> dict[str, Any]:

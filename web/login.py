@@ -152,6 +152,8 @@ class Logout(Page):
         await sessions.end(request)
         response = redirect(request, "login", whole_page=True, flash="Du är utloggad.")
         cookies.delete(response, request, "session")
+        # The next one at this computer begins a registration of their own.
+        cookies.delete(response, request, "registration")
         return response
 
 
@@ -204,9 +206,10 @@ async def complete(
     )
     flash = f"{linked.name} är nu kopplat till ditt konto." if linked else None
     to = await landing(request, user, "" if linked else path)
-    return sessions.keep(
-        redirect(request, to, whole_page=True, flash=flash), request, token, remembered=remembered
-    )
+    response = redirect(request, to, whole_page=True, flash=flash)
+    if linked:
+        cookies.delete(response, request, "registration")
+    return sessions.keep(response, request, token, remembered=remembered)
 
 
 async def landing(request: Request, user: User, path: str = "") -> str:

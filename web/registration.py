@@ -267,7 +267,7 @@ class TwoFactorChoice(Page):
         if form.is_valid():
             answer = await (await Totp.pending(user)).activate(user, form.code)
             if answer.is_right:
-                return redirect(request, "registration:done", whole_page=True)
+                return _finished(request)
             form.errors["code"] = code_error(answer)
         return await self._page(request, user, form, status_code=422)
 
@@ -296,7 +296,7 @@ class SkipTwoFactor(Page):
         identity = guards.signed_in(request)
         user = await User.get(id=identity.user.id)
         await user.skip_two_factor()
-        return redirect(request, "registration:done", whole_page=True)
+        return _finished(request)
 
 
 class Done(Page):
@@ -340,6 +340,13 @@ async def claimed(request: Request) -> tuple[Registration, CustomerAccount]:
     if registration.customer_account is None:
         raise SeeOther("registration:account_details")
     return registration, registration.customer_account
+
+
+def _finished(request: Request) -> Response:
+    """On to the last page. The browser forgets the registration: the next one here is a new one."""
+    response = redirect(request, "registration:done", whole_page=True)
+    cookies.delete(response, request, "registration")
+    return response
 
 
 def _is_theirs(registration: Registration, identity: Identity | None) -> bool:

@@ -42,7 +42,7 @@ class Settings:
     support_phone: str = "08-465 004 10"
     support_email: str = "kundservice@atervinningsbolaget.example"
     support_hours: str = "vardagar 8–16"
-    postal_address: str = "Återvinningsbolaget, Exempelgatan 1, 111 11 Stockholm"
+    postal_address: str = "Exempelgatan 1, 111 11 Stockholm"
 
     @property
     def development(self) -> bool:

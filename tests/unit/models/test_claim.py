@@ -34,8 +34,8 @@ async def test_tells_nothing_of_which_half_was_wrong(
 async def test_passes_over_closed_accounts_and_those_by_invitation_only(
     db: None, time: Clock
 ) -> None:
-    await an_account("1", closed_at=time.now())
-    await an_account("2", organisation_number="")
+    _ = await an_account("1", closed_at=time.now())
+    _ = await an_account("2", organisation_number="")
 
     assert await prove("1", "3378", HOME) is None
     assert await prove("2", "3378", HOME) is None

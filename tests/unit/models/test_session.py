@@ -72,7 +72,7 @@ async def test_the_account_visited_last_is_the_active_one(
 ) -> None:
     other = await an_account("100300", name="Andra AB")
     for one in (account, other):
-        await Membership.admit(anna, one)
+        _ = await Membership.admit(anna, one)
     token = await Session.start(anna, How.PASSWORD, BROWSER)
 
     await resume(token, "100300")

@@ -13,14 +13,14 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 async def anna(account: CustomerAccount) -> User:
     user = await a_user()
-    await Membership.admit(user, account)
+    _ = await Membership.admit(user, account)
     return user
 
 
 async def test_shows_name_numbers_and_addresses(
     visitor: Visitor, anna: User, account: CustomerAccount
 ) -> None:
-    await Address.create(
+    _ = await Address.create(
         customer_account_id=account.id, street="Byggvägen 4", postal_code="111 11", town="Stockholm"
     )
     page = await visitor.log_in()
@@ -34,7 +34,7 @@ async def test_only_administrators_see_who_has_access(
     visitor: Visitor, new_visitor: Callable[[], Visitor], anna: User, account: CustomerAccount
 ) -> None:
     bo = await a_user("bo@example.com", given_name="Bo", family_name="Bergström")
-    await Membership.admit(bo, account)
+    _ = await Membership.admit(bo, account)
     annas = await visitor.log_in()
     bos = await new_visitor().log_in("bo@example.com")
 
@@ -44,7 +44,7 @@ async def test_only_administrators_see_who_has_access(
 
 async def test_a_sole_traders_number_is_shown_with_dots(visitor: Visitor, db: None) -> None:
     account = await an_account("300", "4001019803", name="Lindgrens Måleri")
-    await Membership.admit(await a_user(), account)
+    _ = await Membership.admit(await a_user(), account)
     page = await visitor.log_in()
 
     assert "400101-••••" in page.text
@@ -54,7 +54,7 @@ async def test_a_sole_traders_number_is_shown_with_dots(visitor: Visitor, db: No
 async def test_no_access_and_no_such_account_are_the_same_page(
     visitor: Visitor, anna: User
 ) -> None:
-    await an_account("100300", name="Andras AB")
+    _ = await an_account("100300", name="Andras AB")
     await visitor.log_in()
 
     others = await visitor.visit("/kund/100300")
@@ -76,7 +76,7 @@ async def test_a_closed_account_is_out_of_reach(
 
 
 async def test_adding_an_account_leads_to_its_page(visitor: Visitor, anna: User) -> None:
-    await an_account("100300", name="Andra AB")
+    _ = await an_account("100300", name="Andra AB")
     await visitor.log_in()
 
     page = await visitor.submit(

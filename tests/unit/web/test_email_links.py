@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 async def anna(account: CustomerAccount, time: Clock) -> User:
     user = await a_user()
-    await Membership.admit(user, account)
+    _ = await Membership.admit(user, account)
     await welcome(user)
     return user
 
@@ -52,7 +52,7 @@ async def test_confirming_needs_a_session_and_goes_on_after_the_login(
 
 
 async def test_somebody_else_cannot_confirm(visitor: Visitor, anna: User, outbox: Outbox) -> None:
-    await a_user("bo@example.com")
+    _ = await a_user("bo@example.com")
     await visitor.log_in("bo@example.com")
 
     page = await visitor.visit(await outbox.link("anna@example.com"))

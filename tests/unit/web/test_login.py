@@ -23,7 +23,7 @@ WRONG = "E-postadressen eller lösenordet stämmer inte."
 @pytest.fixture
 async def anna(account: CustomerAccount) -> User:
     user = await a_user()
-    await Membership.admit(user, account)
+    _ = await Membership.admit(user, account)
     return user
 
 
@@ -31,7 +31,7 @@ async def anna(account: CustomerAccount) -> User:
 async def bo(account: CustomerAccount, time: Clock) -> tuple[User, str]:
     """Bo has two-factor on; with him the secret of his app."""
     user = await a_user("bo@example.com", given_name="Bo", two_factor=TwoFactor.UNANSWERED)
-    await Membership.admit(user, account)
+    _ = await Membership.admit(user, account)
     totp = await Totp.pending(user)
     await totp.activate(user, code(totp.secret))
     time.forward(minutes=5)
@@ -250,7 +250,7 @@ async def test_the_bankid_tab_is_honest_and_the_tab_is_remembered(
 
 
 async def test_a_user_without_any_account_lands_on_adding_one(visitor: Visitor, db: None) -> None:
-    await a_user()
+    _ = await a_user()
     assert (await visitor.log_in()).path == "/lagg-till-kundkonto"
 
 
@@ -294,7 +294,7 @@ async def test_several_accounts_and_the_one_used_last_comes_first(
     visitor: Visitor, anna: User
 ) -> None:
     other = await an_account("100300", name="Andra AB")
-    await Membership.admit(anna, other)
+    _ = await Membership.admit(anna, other)
     page = await visitor.log_in()
     assert page.path == "/kund/100200"
     assert page.links["Andra AB"] if "Andra AB" in page.links else "Andra AB" in page.text

@@ -126,7 +126,7 @@ async def test_a_mail_whose_link_is_replaced_is_dropped(
 async def test_one_broken_mail_does_not_hold_up_the_others(
     anna: User, worker: MailWorker, server: Server
 ) -> None:
-    await OutgoingMail.write("no such kind", "x@example.com")
+    _ = await OutgoingMail.write("no such kind", "x@example.com")
     await a_second_mail()
 
     await worker.send_due()
@@ -147,12 +147,12 @@ async def test_development_keeps_the_data_to_show_it(anna: User, server: Server)
 async def test_alarms_go_to_the_operator_or_nowhere(
     db: None, worker: MailWorker, server: Server
 ) -> None:
-    await OutgoingMail.write("alarm", "", subject="Limit\nreached", text="Look at it.")
+    _ = await OutgoingMail.write("alarm", "", subject="Limit\nreached", text="Look at it.")
     await worker.send_due()
     (message,) = server.sent
     assert (message["To"], message["Subject"]) == ("drift@minasidor.example", "Limit reached")
 
-    await OutgoingMail.write("alarm", "", subject="Again", text="Look at it.")
+    _ = await OutgoingMail.write("alarm", "", subject="Again", text="Look at it.")
     app = create_app(settings(alarm_email=""))
     await MailWorker(app.state.settings, app.state.composer, server).send_due()
     assert len(server.sent) == 1

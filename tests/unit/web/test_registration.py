@@ -124,7 +124,7 @@ async def test_empty_account_details_name_each_field(visitor: Visitor, db: None)
 async def test_a_wrong_claim_says_one_and_the_same(
     visitor: Visitor, account: CustomerAccount, time: Clock, number: str, suffix: str
 ) -> None:
-    await an_account("100300", closed_at=time.now())
+    _ = await an_account("100300", closed_at=time.now())
     await visitor.submit("/registrera/steg-1")
 
     page = await visitor.submit(
@@ -187,7 +187,7 @@ async def test_each_bad_detail_gets_its_sentence_and_makes_no_user(
 async def test_a_form_made_for_another_account_writes_nothing(
     visitor: Visitor, account: CustomerAccount
 ) -> None:
-    await an_account("100300", name="Andra Bolaget AB")
+    _ = await an_account("100300", name="Andra Bolaget AB")
     await claim(visitor, "100300")
 
     page = await visitor.submit("/registrera/steg-3", **DETAILS)
@@ -306,8 +306,8 @@ async def test_an_address_in_use_carries_the_claim_through_the_login(
 async def test_the_claim_is_not_carried_to_somebody_else_nor_after_an_hour(
     visitor: Visitor, account: CustomerAccount, time: Clock
 ) -> None:
-    await a_user()
-    await a_user("bo@example.com")
+    _ = await a_user()
+    _ = await a_user("bo@example.com")
     await claim(visitor)
     await visitor.submit("/registrera/steg-3", **DETAILS)
     await visitor.submit("/registrera/koppla")
@@ -337,7 +337,7 @@ async def test_the_welcome_mail_names_no_customer_and_the_contact_is_told(
 async def test_a_signed_in_user_is_offered_to_add_an_account_instead(
     visitor: Visitor, account: CustomerAccount
 ) -> None:
-    await a_user()
+    _ = await a_user()
     await visitor.log_in()
 
     page = await visitor.visit("/registrera/steg-1")
@@ -354,3 +354,18 @@ async def test_an_anonymous_visit_makes_no_rows(visitor: Visitor, db: None) -> N
 
     assert not await Registration.exists()
     assert not await Session.exists()
+
+
+async def test_the_next_one_at_the_same_computer_registers_anew(
+    visitor: Visitor, account: CustomerAccount
+) -> None:
+    await register(visitor)
+    visitor.client.cookies.delete("__Host-session")
+    page = await visitor.visit("/registrera/steg-1")
+    assert "Registrera ett annat användarkonto" in page.buttons
+    assert (await visitor.submit("/registrera/steg-1")).path == "/registrera/steg-2"
+
+    await visitor.log_in()
+    await visitor.submit("/registrera/steg-4/hoppa-over")
+    await visitor.submit("/logga-ut")
+    assert (await visitor.visit("/registrera/steg-1")).heading == "Registrera dig"
