@@ -9,6 +9,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from models import keys, numbers
+from models.databases import fetch
 
 if TYPE_CHECKING:
     from models.membership import Membership
@@ -91,6 +92,14 @@ class Address(Model):
         table = "addresses"
         indexes = (("customer_account_id",),)
         ordering = ("id",)
+
+    @classmethod
+    async def of_account(cls, customer_account_id: int) -> list[dict[str, str]]:
+        """Street, postal code and town of each, in the order they were taken in."""
+        return await fetch(
+            "SELECT street, postal_code, town FROM addresses WHERE customer_account_id = ? ORDER BY id",
+            customer_account_id,
+        )
 
 
 def suffix_hash(customer_number: str, organisation_suffix: str) -> str:

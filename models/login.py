@@ -66,7 +66,9 @@ async def check_again(user_id: int, password: str) -> Outcome:
 async def _uses(user: User | None, key: str, client: Client) -> list[limits.Use]:
     if await KnownDevice.knows(user.id if user else 0, client.device):
         # A budget of its own: a stranger's failures, even behind the same NAT, don't lock it out.
-        return [limits.LOGIN_BY_KNOWN_DEVICE.of(key, client.device), limits.LOGIN_BY_SITE.of()]
+        # Keyed by what KnownDevice keeps, so that an operator can lift it.
+        device = KnownDevice.hashed(client.device)
+        return [limits.LOGIN_BY_KNOWN_DEVICE.of(key, device), limits.LOGIN_BY_SITE.of()]
     return [
         limits.LOGIN_BY_USER_AND_ADDRESS.of(key, client.network),
         limits.LOGIN_BY_USER.of(key),

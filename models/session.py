@@ -146,14 +146,17 @@ class KnownDevice(Model):
     async def remember(cls, user_id: int, device: str) -> None:
         if device:
             _ = await cls.update_or_create(
-                {"seen_at": clock.now()}, user_id=user_id, device_hash=keys.mac("device", device)
+                {"seen_at": clock.now()}, user_id=user_id, device_hash=cls.hashed(device)
             )
 
     @classmethod
     async def knows(cls, user_id: int, device: str) -> bool:
-        return bool(device) and await cls.exists(
-            user_id=user_id, device_hash=keys.mac("device", device)
-        )
+        return bool(device) and await cls.exists(user_id=user_id, device_hash=cls.hashed(device))
+
+    @staticmethod
+    def hashed(device: str) -> str:
+        """What is kept of the cookie's value."""
+        return keys.mac("device", device)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from models import clock, passwords
+from models.databases import fetch
 
 if TYPE_CHECKING:
     from models.customer_account import CustomerAccount
@@ -95,23 +96,20 @@ def email_key(email: str) -> str:
     return unicodedata.normalize("NFC", email.strip()).casefold()
 
 
+_ACTIVE_FIRST = """
+    SELECT a.customer_number
+    FROM memberships m
+    JOIN users u ON u.id = m.user_id
+    JOIN customer_accounts a ON a.id = m.customer_account_id
+    WHERE m.user_id = ? AND a.closed_at IS NULL
+    ORDER BY CASE WHEN a.id = u.active_customer_account_id THEN 0 ELSE 1 END, m.id
+    LIMIT 1"""
+
+
 async def active_customer_number(user_id: int) -> str | None:
     """The account to land on after login: the one used last, else the first one that is active."""
-    from models.membership import Membership
-
-    rows = (
-        await Membership.filter(user_id=user_id, customer_account__closed_at=None)
-        .order_by("id")
-        .values(
-            "customer_account_id",
-            "customer_account__customer_number",
-            "user__active_customer_account_id",
-        )
-    )
-    last = [
-        row for row in rows if row["customer_account_id"] == row["user__active_customer_account_id"]
-    ]
-    return next((str(row["customer_account__customer_number"]) for row in [*last, *rows]), None)
+    rows = await fetch(_ACTIVE_FIRST, user_id)
+    return rows[0]["customer_number"] if rows else None
 
 
 def is_recent(moment: datetime, within_seconds: int) -> bool:

@@ -26,9 +26,7 @@ class Show(Page):
                 "name": account.name,
                 "customer_number": account.customer_number,
                 "organisation_number_shown": shown(account.organisation_number),
-                "addresses": await Address.filter(customer_account_id=account.id).values(
-                    "street", "postal_code", "town"
-                ),
+                "addresses": await Address.of_account(account.id),
             },
             "membership": account,
             "members": await Membership.of_account(account.id)

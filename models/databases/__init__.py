@@ -87,6 +87,12 @@ async def execute(sql: str, *parameters: object) -> int:
     return count
 
 
+async def execute_many(sql: str, rows: Sequence[Sequence[object]]) -> None:
+    """One raw SQL statement for each of the rows, in one go. Without rows nothing is asked."""
+    if rows:
+        await connection().execute_many(_native(sql, dialect()), [list(row) for row in rows])
+
+
 def moment(value: datetime | str) -> datetime:
     """A moment out of `fetch`: PostgreSQL has it ready, SQLite answers text."""
     return value if isinstance(value, datetime) else datetime.fromisoformat(value).astimezone(UTC)

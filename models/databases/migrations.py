@@ -88,6 +88,9 @@ async def changes(configuration: dict[str, Any]) -> list[MigrationWriter]:
         await context.init(config=configuration)
         if context.apps is None:
             raise RuntimeError("Tortoise did not load the models")
+        for model in context.apps["models"].values():
+            # Tortoise takes a docstring for part of the schema: rewording one is no migration.
+            model._meta.table_description = ""
         return await MigrationAutodetector(context.apps, configuration["apps"]).changes()
 
 

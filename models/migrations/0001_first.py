@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
                 ('active_administrators', fields.IntField(default=0)),
                 ('closed_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'customer_accounts', 'app': 'models', 'pk_attr': 'id', 'table_description': 'A kundkonto. Its four digits are kept only as a keyed hash that a claim is compared with.'},
+            options={'table': 'customer_accounts', 'app': 'models', 'pk_attr': 'id'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -40,7 +40,7 @@ class Migration(migrations.Migration):
                 ('postal_code', fields.CharField(max_length=10)),
                 ('town', fields.CharField(max_length=100)),
             ],
-            options={'table': 'addresses', 'app': 'models', 'indexes': [Index(fields=['customer_account_id'])], 'pk_attr': 'id', 'table_description': 'A place the customer account has its containers at.'},
+            options={'table': 'addresses', 'app': 'models', 'indexes': [Index(fields=['customer_account_id'])], 'pk_attr': 'id'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
                 ('most', fields.IntField()),
                 ('resets_at', fields.BigIntField(description='Unix seconds')),
             ],
-            options={'table': 'spent_limits', 'app': 'models', 'unique_together': (('name', 'key'),), 'pk_attr': 'id', 'table_description': 'How much of one limit one key has used in its period.'},
+            options={'table': 'spent_limits', 'app': 'models', 'unique_together': (('name', 'key'),), 'pk_attr': 'id'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -65,7 +65,7 @@ class Migration(migrations.Migration):
                 ('value', fields.CharField(max_length=64)),
                 ('resets_at', fields.BigIntField(description='Unix seconds')),
             ],
-            options={'table': 'spent_values', 'app': 'models', 'unique_together': (('name', 'key', 'value'),), 'pk_attr': 'id', 'table_description': 'A value that a distinct limit has counted already.'},
+            options={'table': 'spent_values', 'app': 'models', 'unique_together': (('name', 'key', 'value'),), 'pk_attr': 'id'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -75,7 +75,7 @@ class Migration(migrations.Migration):
                 ('is_on', fields.BooleanField()),
                 ('changed_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'switches', 'app': 'models', 'pk_attr': 'name', 'table_description': 'On unless an operator turned it off.'},
+            options={'table': 'switches', 'app': 'models', 'pk_attr': 'name'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -95,7 +95,7 @@ class Migration(migrations.Migration):
                 ('last_login_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ('active_customer_account', fields.ForeignKeyField('models.CustomerAccount', source_field='active_customer_account_id', null=True, db_constraint=True, to_field='id', related_name='active_users', on_delete=OnDelete.SET_NULL)),
             ],
-            options={'table': 'users', 'app': 'models', 'indexes': [Index(fields=['active_customer_account_id'])], 'pk_attr': 'id', 'table_description': 'An användarkonto: who logs in, with what, and what of it is proven.'},
+            options={'table': 'users', 'app': 'models', 'indexes': [Index(fields=['active_customer_account_id'])], 'pk_attr': 'id'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -110,7 +110,7 @@ class Migration(migrations.Migration):
                 ('operator', fields.CharField(default='', max_length=80)),
                 ('data', fields.JSONField(default=dict, encoder=functools.partial(dumps, separators=(',', ':')), decoder=loads)),
             ],
-            options={'table': 'events', 'app': 'models', 'indexes': [Index(fields=['user_id', 'at']), Index(fields=['customer_account_id', 'at'])], 'pk_attr': 'id', 'table_description': 'One thing that happened to a user or a customer account.'},
+            options={'table': 'events', 'app': 'models', 'indexes': [Index(fields=['user_id', 'at']), Index(fields=['customer_account_id', 'at'])], 'pk_attr': 'id'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -121,7 +121,7 @@ class Migration(migrations.Migration):
                 ('device_hash', fields.CharField(max_length=64)),
                 ('seen_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'known_devices', 'app': 'models', 'unique_together': (('user_id', 'device_hash'),), 'pk_attr': 'id', 'table_description': "A browser that this user has logged in from: strangers' failures don't lock it out."},
+            options={'table': 'known_devices', 'app': 'models', 'unique_together': (('user_id', 'device_hash'),), 'pk_attr': 'id'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -134,7 +134,7 @@ class Migration(migrations.Migration):
                 ('next_path', fields.CharField(default='', max_length=500)),
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'login_challenges', 'app': 'models', 'indexes': [Index(fields=['user_id'])], 'pk_attr': 'id', 'table_description': 'The half-login: the password was right, the code is still to come.'},
+            options={'table': 'login_challenges', 'app': 'models', 'indexes': [Index(fields=['user_id'])], 'pk_attr': 'id'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -146,7 +146,7 @@ class Migration(migrations.Migration):
                 ('role', fields.CharEnumField(description='ADMINISTRATOR: administrator\nMEMBER: member', enum_type=Role, max_length=20)),
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'memberships', 'app': 'models', 'unique_together': (('user_id', 'customer_account_id'),), 'indexes': [Index(fields=['customer_account_id'])], 'pk_attr': 'id', 'table_description': "A user's access to one customer account."},
+            options={'table': 'memberships', 'app': 'models', 'unique_together': (('user_id', 'customer_account_id'),), 'indexes': [Index(fields=['customer_account_id'])], 'pk_attr': 'id'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -163,7 +163,7 @@ class Migration(migrations.Migration):
                 ('used_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ('replaced_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'email_links', 'app': 'models', 'indexes': [Index(fields=['user_id']), Index(fields=['membership_id'])], 'pk_attr': 'id', 'table_description': 'One link that was mailed to somebody.'},
+            options={'table': 'email_links', 'app': 'models', 'indexes': [Index(fields=['user_id']), Index(fields=['membership_id'])], 'pk_attr': 'id'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -181,7 +181,7 @@ class Migration(migrations.Migration):
                 ('sent_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ('given_up_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'outgoing_mails', 'app': 'models', 'indexes': [Index(fields=['sent_at', 'given_up_at', 'not_before']), Index(fields=['link_id'])], 'pk_attr': 'id', 'table_description': 'A mail by its kind and data. The words are put in when it is sent (`web/mail.py`).'},
+            options={'table': 'outgoing_mails', 'app': 'models', 'indexes': [Index(fields=['sent_at', 'given_up_at', 'not_before']), Index(fields=['link_id'])], 'pk_attr': 'id'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -194,7 +194,7 @@ class Migration(migrations.Migration):
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ('used_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'recovery_codes', 'app': 'models', 'unique_together': (('user_id', 'code_hash'),), 'pk_attr': 'id', 'table_description': 'One code. It can be read until its owner has saved it, at most an hour.'},
+            options={'table': 'recovery_codes', 'app': 'models', 'unique_together': (('user_id', 'code_hash'),), 'pk_attr': 'id'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -213,7 +213,7 @@ class Migration(migrations.Migration):
                 ('finished_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ('user', fields.ForeignKeyField('models.User', source_field='user_id', null=True, db_constraint=True, to_field='id', related_name='registrations', on_delete=OnDelete.SET_NULL)),
             ],
-            options={'table': 'registrations', 'app': 'models', 'indexes': [Index(fields=['customer_account_id']), Index(fields=['user_id'])], 'pk_attr': 'id', 'table_description': 'Kept on the server and found through a random token in a cookie, so that nothing is lost.'},
+            options={'table': 'registrations', 'app': 'models', 'indexes': [Index(fields=['customer_account_id']), Index(fields=['user_id'])], 'pk_attr': 'id'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -230,7 +230,7 @@ class Migration(migrations.Migration):
                 ('address', fields.CharField(default='', max_length=45)),
                 ('user_agent', fields.CharField(default='', max_length=300)),
             ],
-            options={'table': 'sessions', 'app': 'models', 'indexes': [Index(fields=['user_id'])], 'pk_attr': 'id', 'table_description': 'A browser that is logged in. Its cookie holds the token, this row only the hash.'},
+            options={'table': 'sessions', 'app': 'models', 'indexes': [Index(fields=['user_id'])], 'pk_attr': 'id'},
             bases=['Model'],
         ),
         ops.CreateModel(
@@ -246,7 +246,7 @@ class Migration(migrations.Migration):
                 ('activated_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ('paused_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'totps', 'app': 'models', 'unique_together': (('user_id', 'state'),), 'pk_attr': 'id', 'table_description': "A user's authenticator app: the pending one while it is being added, the active one after."},
+            options={'table': 'totps', 'app': 'models', 'unique_together': (('user_id', 'state'),), 'pk_attr': 'id'},
             bases=['Model'],
         ),
     ]

@@ -1,45 +1,26 @@
-"""The `minasidor` command: what an operator does from a terminal."""
+"""`minasidor run` and `migrate`: the portal itself, and the database it wants."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import os
 import socket
-import sys
-from collections.abc import Sequence
 
-import uvicorn
-
-from models import databases, keys
+from models import databases
 from models.databases import migrations
-from web import log
-from web.app import create_app
+from web.cli.database import opened
 from web.settings import SettingError, Settings
-
-_log = logging.getLogger("minasidor")
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; its exit status. What is wrong is one clear line on standard error."""
-    options = _parser().parse_args(arguments)
-    try:
-        settings = Settings.from_env()
-        log.set_up(development=settings.development)
-        keys.use(settings.secret_keys, settings.pepper)
-        status: int = options.command(settings, options)
-    except (SettingError, databases.Unavailable, ValueError) as error:
-        print(f"minasidor: {error}", file=sys.stderr)
-        return 2
-    return status
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """Serve the portal; in development migrate and fill a new database first."""
+    import uvicorn
+
+    from web.app import create_app
+
     _check_port(settings)
-    if settings.development:
-        asyncio.run(_prepare(settings))
+    asyncio.run(_prepare(settings) if settings.development else _check(settings))
     print(f"MinaSidor: {settings.base_url}", flush=True)
     if settings.development:
         print(f"Its mail:  {settings.base_url}/_dev/mejl", flush=True)
@@ -86,6 +67,12 @@ async def _prepare(settings: Settings) -> None:
         await databases.close()
 
 
+async def _check(settings: Settings) -> None:
+    # So that what is wrong with the database is one line, and not the server's last words.
+    async with opened(settings):
+        pass
+
+
 def _check_port(settings: Settings) -> None:
     with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -96,20 +83,3 @@ def _check_port(settings: Settings) -> None:
                 f"port {settings.port} on {settings.host} cannot be used ({error.strerror}); "
                 "set MINASIDOR_PORT to another one"
             ) from error
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="minasidor", description="MinaSidor, the operator's side")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-
-    def add(name: str, command: object) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=command.__doc__, description=command.__doc__)
-        made.set_defaults(command=command)
-        return made
-
-    add("run", run)
-    add("migrate", migrate)
-    add("makemigrations", make_migrations).add_argument(
-        "name", nargs="?", help="what the migration is to be called"
-    )
-    return parser

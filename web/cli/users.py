@@ -1,0 +1,158 @@
+"""`minasidor users`: who somebody on the phone is, and what state their user account is in."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import unicodedata
+from collections.abc import AsyncIterator
+
+from models import Event, Membership, RecoveryCode, Session, Totp, User, clock, numbers
+from web.cli.database import opened
+from web.cli.output import Refused, facts, table
+from web.settings import Settings
+
+_MOST = 50
+_EVENTS = 20
+
+
+def find(settings: Settings, options: argparse.Namespace) -> int:
+    """Find users by a part of their e-mail address or name, or by a customer number."""
+
+    async def work() -> int:
+        async with opened(settings):
+            found = [user async for user in _matching(options.text)]
+            if not found:
+                raise Refused(f"no user matches {options.text!r}")
+            rows = [
+                (user.id, user.name, user.email, await _numbers(user), user.last_login_at)
+                for user in found[:_MOST]
+            ]
+            print(table(("ID", "NAME", "E-MAIL", "CUSTOMER NUMBERS", "LAST LOGIN"), rows))
+            if len(found) > _MOST:
+                print(f"and {len(found) - _MOST} more: say more of the address or the name")
+        return 0
+
+    return asyncio.run(work())
+
+
+def show(settings: Settings, options: argparse.Namespace) -> int:
+    """Show one user, by e-mail address or by the id that 'users find' tells."""
+
+    async def work() -> int:
+        async with opened(settings):
+            text = options.user
+            user = (
+                await User.get_or_none(id=int(text))
+                if text.isascii() and text.isdecimal() and len(text) < 10
+                else await User.by_email(text)
+            )
+            if user is None:
+                raise Refused(f"there is no user {text!r}; 'users find' searches")
+            print(await _facts(user))
+            print(f"\n{await _accounts(user)}\n\n{await _events(user)}")
+        return 0
+
+    return asyncio.run(work())
+
+
+async def _matching(text: str) -> AsyncIterator[User]:
+    number, words, last = numbers.customer_number(text), _folded(text).split(), 0
+    if number:
+        for user in await User.filter(
+            memberships__customer_account__customer_number=number
+        ).order_by("id"):
+            yield user
+    # In Python: SQLite folds ASCII only, and would not find "Åsa" by "åsa".
+    while batch := await User.filter(id__gt=last).order_by("id").limit(2000):
+        last = batch[-1].id
+        for user in batch:
+            known = _folded(f"{user.name} {user.email}")
+            if words and not number and all(word in known for word in words):
+                yield user
+
+
+async def _facts(user: User) -> str:
+    now = clock.now()
+    sessions = [
+        session
+        for session in await Session.filter(user_id=user.id)
+        if now - session.seen_at < (session.IDLE_REMEMBERED if session.remembered else session.IDLE)
+    ]
+    return facts(
+        ("User", user.id),
+        ("Name", user.name),
+        ("E-mail", user.email),
+        ("E-mail confirmed", user.email_confirmed_at or "no"),
+        ("Phone", user.phone),
+        ("Created", user.created_at),
+        ("Last login", user.last_login_at),
+        ("Password since", user.password_changed_at),
+        ("Two-factor", await _two_factor(user)),
+        ("Sessions", len(sessions)),
+    )
+
+
+async def _two_factor(user: User) -> str:
+    totp = await Totp.active(user.id)
+    if totp is None:
+        return {"skipped": "off (skipped)", "unanswered": "off (not asked yet)"}.get(
+            user.two_factor, "off"
+        )
+    left = await RecoveryCode.filter(user_id=user.id, used_at=None).count()
+    paused = ", PAUSED after too many wrong codes" if totp.paused_at else ""
+    return f"on{paused}, {left} recovery codes left"
+
+
+async def _accounts(user: User) -> str:
+    memberships = (
+        await Membership.filter(user_id=user.id).order_by("id").prefetch_related("customer_account")
+    )
+    rows = [
+        (
+            membership.customer_account.customer_number,
+            membership.customer_account.name,
+            membership.role,
+            membership.created_at,
+            "closed" if membership.customer_account.closed_at else "open",
+        )
+        for membership in memberships
+    ]
+    columns = ("CUSTOMER NUMBER", "CUSTOMER ACCOUNT", "ROLE", "SINCE", "ACCOUNT")
+    return table(columns, rows) if rows else "no customer accounts"
+
+
+async def _events(user: User) -> str:
+    events = (
+        await Event.filter(user_id=user.id)
+        .order_by("-at", "-id")
+        .limit(_EVENTS)
+        .prefetch_related("customer_account")
+    )
+    rows = [
+        (
+            event.at,
+            event.kind,
+            event.customer_account.customer_number if event.customer_account else "",
+            event.address,
+            event.operator,
+            " ".join(f"{name}={value}" for name, value in event.data.items()),
+        )
+        for event in events
+    ]
+    columns = ("AT", "EVENT", "CUSTOMER NUMBER", "ADDRESS", "OPERATOR", "MORE")
+    return table(columns, rows) if rows else "no events"
+
+
+async def _numbers(user: User) -> str:
+    found = (
+        await Membership.filter(user_id=user.id)
+        .order_by("id")
+        .limit(4)
+        .values_list("customer_account__customer_number", flat=True)
+    )
+    return " ".join(str(number) for number in found[:3]) + (" ..." if len(found) > 3 else "")
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFC", text).casefold()
