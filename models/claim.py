@@ -58,7 +58,7 @@ async def prove(
 
 
 async def _most_at_site() -> int:
-    # 0.2 % of the accounts. The highest id stands for their number: counting a million takes too long.
+    # 0.2 % of the accounts. The highest id stands for their number: counting takes too long.
     newest = await CustomerAccount.all().order_by("-id").first()
     return max(limits.CLAIM_BY_SITE.most, newest.id // 500 if newest else 0)
 

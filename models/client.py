@@ -16,7 +16,7 @@ class Client:
 
     @property
     def network(self) -> str:
-        """What a limit per client address counts by: the address, of IPv6 the /64 (one household)."""
+        """What a limit per client address counts by: of IPv6 the /64 (one household)."""
         try:
             address = ipaddress.ip_address(self.address)
         except ValueError:

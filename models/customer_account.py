@@ -24,11 +24,8 @@ class CustomerAccount(Model):
     id = fields.IntField(primary_key=True)
     customer_number = fields.CharField(max_length=20, unique=True)
     name = fields.CharField(max_length=200)
-    organisation_number = fields.CharField(
-        max_length=10,
-        default="",
-        description="ten digits; of a sole trader the six of the birth date; empty: by invitation only",
-    )
+    # Ten digits, of a sole trader the first six; empty: by invitation only.
+    organisation_number = fields.CharField(max_length=10, default="")
     suffix_hash = fields.CharField(max_length=64, default="")
     suffix_encrypted: bytes | None = fields.BinaryField(null=True)  # sole traders only
     contact_email = fields.CharField(max_length=254, default="")
@@ -97,7 +94,8 @@ class Address(Model):
     async def of_account(cls, customer_account_id: int) -> list[dict[str, str]]:
         """Street, postal code and town of each, in the order they were taken in."""
         return await fetch(
-            "SELECT street, postal_code, town FROM addresses WHERE customer_account_id = ? ORDER BY id",
+            "SELECT street, postal_code, town FROM addresses"
+            " WHERE customer_account_id = ? ORDER BY id",
             customer_account_id,
         )
 

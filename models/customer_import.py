@@ -1,4 +1,4 @@
-"""The import of customers: what the business system exports is checked, then the accounts follow it."""
+"""The import of customers: the business system's export is checked, then the accounts follow it."""
 
 from __future__ import annotations
 
@@ -380,7 +380,7 @@ async def _replace_addresses(new: list[_Customer], moved: list[tuple[_Customer, 
 
 
 async def _record(kind: str, ids: list[int], operator: str) -> None:
-    _ = await Event.bulk_create(
+    await Event.bulk_create(
         Event(at=clock.now(), kind=kind, customer_account_id=id_, operator=operator, data={})
         for id_ in ids
     )

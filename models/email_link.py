@@ -48,7 +48,7 @@ class EmailLink(Model):
     id = fields.IntField(primary_key=True)
     token_hash = fields.CharField(max_length=64, unique=True)
     purpose = fields.CharEnumField(Purpose, max_length=20)
-    email = fields.CharField(max_length=254, description="the address it was sent to")
+    email = fields.CharField(max_length=254)  # the address it was sent to
     user: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
         "models.User", null=True, related_name="links", on_delete=fields.CASCADE
     )

@@ -1,4 +1,4 @@
-"""Keys of the installation: what is encrypted at rest, what is hashed with a key, what is signed."""
+"""The installation's keys: what is encrypted at rest, hashed with a key, or signed."""
 
 from __future__ import annotations
 

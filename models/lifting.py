@@ -81,7 +81,7 @@ class Whose:
                     customer_account_id=self.customer_account_id,
                     operator=operator,
                     limits=", ".join(sorted({s.limit.name for s in standings})),
-                    **({"client_address": self.client_address} if self.client_address else {}),
+                    client_address=self.client_address,
                 )
         return standings
 
@@ -150,7 +150,8 @@ class Total:
 async def totals() -> list[Total]:
     """Every limit with how many it counts at the moment, and how many of them it refuses."""
     rows = await fetch(
-        "SELECT name, COUNT(*) AS counted, SUM(CASE WHEN count >= most THEN 1 ELSE 0 END) AS used_up"
+        "SELECT name, COUNT(*) AS counted,"
+        " SUM(CASE WHEN count >= most THEN 1 ELSE 0 END) AS used_up"
         " FROM spent_limits WHERE resets_at > ? AND count > 0 GROUP BY name",
         clock.seconds(),
     )

@@ -99,7 +99,7 @@ class Spent(Model):
     key = fields.CharField(max_length=64)
     count = fields.IntField()
     most = fields.IntField()
-    resets_at = fields.BigIntField(description="Unix seconds")
+    resets_at = fields.BigIntField()  # Unix seconds
 
     class Meta:
         table = "spent_limits"
@@ -113,7 +113,7 @@ class SpentValue(Model):
     name = fields.CharField(max_length=60)
     key = fields.CharField(max_length=64)
     value = fields.CharField(max_length=64)
-    resets_at = fields.BigIntField(description="Unix seconds")
+    resets_at = fields.BigIntField()  # Unix seconds
 
     class Meta:
         table = "spent_values"
@@ -161,7 +161,7 @@ async def spend(*uses: Use) -> Attempt:
 
 async def _count(uses: list[Use]) -> list[dict[str, Any]]:
     now = clock.seconds()
-    # Sorted, so that two attempts lock the rows in the same order (PostgreSQL would see a deadlock).
+    # Sorted, so that two attempts lock the rows in the same order: no deadlock on PostgreSQL.
     rows = sorted(
         (
             u.limit.name,
@@ -176,7 +176,8 @@ async def _count(uses: list[Use]) -> list[dict[str, Any]]:
         INSERT INTO spent_limits (name, key, count, most, resets_at)
         VALUES {", ".join(["(?, ?, ?, ?, ?)"] * len(rows))}
         ON CONFLICT (name, key) DO UPDATE SET
-            count = CASE WHEN spent_limits.resets_at <= {now} THEN 1 ELSE spent_limits.count + 1 END,
+            count = CASE WHEN spent_limits.resets_at <= {now}
+                    THEN 1 ELSE spent_limits.count + 1 END,
             most = excluded.most,
             resets_at = CASE WHEN spent_limits.resets_at <= {now}
                         THEN excluded.resets_at ELSE spent_limits.resets_at END
@@ -205,7 +206,8 @@ async def _give_back(uses: list[Use]) -> None:
                 await SpentValue.filter(name=use.limit.name, key=use.key, value=use.value).delete()
         pairs = " OR ".join(["(name = ? AND key = ?)"] * len(uses))
         await execute(
-            f"UPDATE spent_limits SET count = count - 1 WHERE count > 0 AND ({pairs})",  # noqa: S608 - placeholders
+            "UPDATE spent_limits SET count = count - 1"  # noqa: S608 - placeholders
+            f" WHERE count > 0 AND ({pairs})",
             *(value for use in uses for value in (use.limit.name, use.key)),
         )
 

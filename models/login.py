@@ -1,4 +1,4 @@
-"""Login with e-mail and password: one answer for unknown and wrong, and limits that count failures."""
+"""Login: one answer for unknown and wrong, and limits that count failures."""
 
 from __future__ import annotations
 

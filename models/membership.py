@@ -36,7 +36,7 @@ class Member:
     since: datetime
 
 
-# Every signed-in page of a customer account makes these two reads: raw, at a fifth of the ORM's cost.
+# Each customer page makes these two reads: raw, at a fifth of the ORM's cost.
 _MEMBERS = """
     SELECT m.role, m.created_at, u.given_name, u.family_name, u.email
     FROM memberships m JOIN users u ON u.id = m.user_id

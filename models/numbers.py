@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# What people and programs put between digits: spaces of all kinds, hyphens, dots, zero-width characters.
+# What people and programs put between digits: spaces, hyphens, dots, zero-width characters.
 _SEPARATORS = re.compile(r"[\s.\-\u00ad\u2010-\u2015\u2212\u200b-\u200d\u2060\ufeff]")
 
 
 def compact(text: str) -> str:
-    """The text in its compatibility form, without separators: '５５６０ 12-34' becomes '55601234'."""
+    """The text in its compatibility form (NFKC), without separators."""
     return _SEPARATORS.sub("", unicodedata.normalize("NFKC", text))
 
 

@@ -27,9 +27,9 @@ class OutgoingMail(Model):
     LONGEST_RETRY = timedelta(hours=1)
 
     id = fields.IntField(primary_key=True)
-    message_id = fields.CharField(max_length=64, unique=True, description="the same at every retry")
+    message_id = fields.CharField(max_length=64, unique=True)  # the same at every retry
     kind = fields.CharField(max_length=40)
-    to = fields.CharField(max_length=254, description="empty: to the operator")
+    to = fields.CharField(max_length=254)  # empty: to the operator
     data_encrypted: bytes | None = fields.BinaryField(null=True)
     link: fields.ForeignKeyNullableRelation[EmailLink] = fields.ForeignKeyField(
         "models.EmailLink", null=True, related_name="mails", on_delete=fields.CASCADE
@@ -95,7 +95,8 @@ class OutgoingMail(Model):
         if now - self.created_at >= self.GIVES_UP_AFTER:
             await self.is_given_up()
             return None
-        retry_at: datetime = now + min(self.FIRST_RETRY * 2 ** min(self.attempts - 1, 10), self.LONGEST_RETRY)
+        doubled = self.FIRST_RETRY * 2 ** min(self.attempts - 1, 10)
+        retry_at: datetime = now + min(doubled, self.LONGEST_RETRY)
         await OutgoingMail.filter(id=self.id).update(not_before=retry_at)
         return retry_at
 

@@ -125,7 +125,7 @@ async def _in_thread(work: Callable[[], _T]) -> _T:
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    # One thread: more only take the processor from everybody else's pages (measured, docs/operate.md).
+    # One thread: more only take the processor from everybody else's pages (measured, bench/).
     return ThreadPoolExecutor(1, thread_name_prefix="passwords", initializer=_step_back)
 
 

@@ -52,9 +52,7 @@ class Registration(Model):
     family_name = fields.CharField(max_length=80, default="")
     phone = fields.CharField(max_length=20, default="")
     email = fields.CharField(max_length=254, default="")
-    is_linking = fields.BooleanField(
-        default=False, description="the claim waits for its holder's login"
-    )
+    is_linking = fields.BooleanField(default=False)  # the claim waits for its holder's login
     finished_at = fields.DatetimeField(null=True)
     user: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
         "models.User", null=True, related_name="registrations", on_delete=fields.SET_NULL
@@ -114,7 +112,7 @@ class Registration(Model):
 
         Raises EmailInUse, or AlreadyFinished when this registration has made its user before.
         """
-        assert self.customer_account is not None, "Steg 2 comes first"  # noqa: S101 - the page's guard
+        assert self.customer_account is not None  # noqa: S101 - Steg 2 comes first: the page's guard
         if await User.exists(email_key=email_key(self.email)):
             await self._check_unfinished()
             raise EmailInUse

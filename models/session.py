@@ -12,7 +12,7 @@ from tortoise.models import Model
 
 from models import clock, keys, tokens
 from models.client import Client
-from models.databases import atomic, fetch, moment
+from models.databases import atomic, execute, fetch, moment
 from models.event import Event
 from models.membership import Role
 from models.user import TwoFactor, User
@@ -115,7 +115,7 @@ class LoginChallenge(Model):
 
     @classmethod
     async def ongoing(cls, token: str) -> Self | None:
-        """The half-login behind the cookie. It dies after five minutes or when the password changes."""
+        """The half-login behind the cookie. It dies after five minutes, or with the password."""
         challenge = await cls.get_or_none(
             token_hash=tokens.hashed(token), created_at__gt=clock.now() - cls.LIFETIME
         ).prefetch_related("user")
@@ -126,6 +126,11 @@ class LoginChallenge(Model):
     async def complete(self) -> bool:
         """Use it up. Of several at once exactly one gets True."""
         return await LoginChallenge.filter(id=self.id).delete() == 1
+
+
+_REMEMBER = """
+    INSERT INTO known_devices (user_id, device_hash, seen_at) VALUES (?, ?, ?)
+    ON CONFLICT (user_id, device_hash) DO UPDATE SET seen_at = excluded.seen_at"""
 
 
 class KnownDevice(Model):
@@ -145,9 +150,7 @@ class KnownDevice(Model):
     @classmethod
     async def remember(cls, user_id: int, device: str) -> None:
         if device:
-            _ = await cls.update_or_create(
-                {"seen_at": clock.now()}, user_id=user_id, device_hash=cls.hashed(device)
-            )
+            await execute(_REMEMBER, user_id, cls.hashed(device), clock.now())
 
     @classmethod
     async def knows(cls, user_id: int, device: str) -> bool:
@@ -213,8 +216,9 @@ class Identity:
 # With a customer number: that account, if the user reaches it. Without: the one last visited.
 _RESUME = """
     SELECT s.id AS session_id, s.created_at, s.seen_at, s.authenticated_at, s.remembered,
-           u.id AS user_id, u.given_name, u.family_name, u.email, u.email_confirmed_at, u.two_factor,
-           u.active_customer_account_id, m.role, a.id AS customer_account_id, a.customer_number, a.name,
+           u.id AS user_id, u.given_name, u.family_name, u.email, u.email_confirmed_at,
+           u.two_factor, u.active_customer_account_id,
+           m.role, a.id AS customer_account_id, a.customer_number, a.name,
            a.organisation_number
     FROM sessions s
     JOIN users u ON u.id = s.user_id
@@ -226,7 +230,7 @@ _RESUME_ASKED = _RESUME.format(account="a.customer_number = ?")
 
 
 async def resume(token: str, customer_number: str | None = None) -> Identity | None:
-    """Who holds this token, if their session still lives; with the account they ask for or were last at.
+    """Who holds this token, if their session lives; with the account asked for or last visited.
 
     The membership is read afresh each time, so that a removal bites at the next click.
     """

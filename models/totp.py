@@ -67,7 +67,7 @@ class Totp(Model):
     state = fields.CharEnumField(State, max_length=10, default=State.PENDING)
     secret_encrypted: bytes = fields.BinaryField()
     last_step = fields.BigIntField(default=0)
-    failures = fields.IntField(default=0, description="in a row")
+    failures = fields.IntField(default=0)  # in a row
     created_at = fields.DatetimeField()
     activated_at = fields.DatetimeField(null=True)
     paused_at = fields.DatetimeField(null=True)
@@ -130,7 +130,7 @@ class Totp(Model):
 
     @classmethod
     async def accepts(cls, user_id: int, typed: str) -> Answer:
-        """Whether this is the app's code now, or an unused recovery code. Each is right only once."""
+        """Whether this is the app's code or a recovery code. Each is right only once."""
         attempt = await _spend(user_id)
         if attempt.refused:
             return Answer(Verdict.LIMITED, attempt.wait)

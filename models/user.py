@@ -30,8 +30,8 @@ class User(Model):
     """An användarkonto: who logs in, with what, and what of it is proven."""
 
     id = fields.IntField(primary_key=True)
-    email = fields.CharField(max_length=254, description="as typed")
-    email_key = fields.CharField(max_length=254, unique=True, description="as compared")
+    email = fields.CharField(max_length=254)  # as typed
+    email_key = fields.CharField(max_length=254, unique=True)  # as compared
     email_confirmed_at = fields.DatetimeField(null=True)
     given_name = fields.CharField(max_length=80)
     family_name = fields.CharField(max_length=80)
@@ -67,7 +67,7 @@ class User(Model):
         return f"{self.given_name} {self.family_name}"
 
     async def has_password(self, password: str) -> bool:
-        """Whether this is the user's password; an old hash is renewed on the way. Raises passwords.Busy."""
+        """Whether this is the password; an old hash is renewed. Raises passwords.Busy."""
         if not await passwords.matches(self.password_hash, password):
             return False
         if passwords.needs_rehash(self.password_hash):

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from models import Switch, numbers
 from web.forms import Form, text
 
-NO_MATCH = "Uppgifterna stämmer inte överens. Kontrollera kundnumret och de fyra siffrorna, eller ring oss."
+NO_MATCH = (
+    "Uppgifterna stämmer inte överens. Kontrollera kundnumret och de fyra siffrorna, "
+    "eller ring oss."
+)
 CLOSED = "Det går inte att registrera konton just nu. Ring oss så hjälper vi dig."
 
 

@@ -45,7 +45,7 @@ def delete(response: Response, request: Request, name: Name) -> None:
 
 
 def full_name(request: Request, name: Name) -> str:
-    # __Host-: no subdomain and no plain http can set it. Safari and phones on the LAN drop it over http.
+    # __Host-: no subdomain and no plain http can set it. Over http some browsers drop it.
     return f"__Host-{name}" if _settings(request).https else name
 
 

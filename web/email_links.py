@@ -20,9 +20,17 @@ SENTENCES = {
     State.USED: "Länken är redan använd.",
     State.EXPIRED: "Länken är för gammal.",
     State.REPLACED: "Det finns en nyare länk. Öppna det senaste mejlet.",
-    State.VOID: "Länken gäller inte längre, eftersom uppgifterna har ändrats sedan mejlet skickades.",
+    State.VOID: (
+        "Länken gäller inte längre, eftersom uppgifterna har ändrats sedan mejlet skickades."
+    ),
 }
-OTHER_USER = "Du är inloggad med ett annat användarkonto än det som länken gäller. Logga ut och öppna länken igen."
+OTHER_USER = (
+    "Du är inloggad med ett annat användarkonto än det som länken gäller. "
+    "Logga ut och öppna länken igen."
+)
+TOO_MANY_MAILS = (
+    "Vi har redan skickat flera mejl. Titta i skräpposten, eller försök igen om en timme."
+)
 _ALREADY_CONFIRMED = "E-postadressen är redan bekräftad."
 
 
@@ -94,7 +102,7 @@ class Resend(Page):
         elif await ask_for_confirmation(identity.user.id):
             sentence = f"Vi har skickat ett nytt mejl till {identity.user.email}."
         else:
-            sentence = "Vi har redan skickat flera mejl. Titta i skräpposten, eller försök igen om en timme."
+            sentence = TOO_MANY_MAILS
         to = await landing(request, await User.get(id=identity.user.id))
         return redirect(request, to, whole_page=True, flash=sentence)
 

@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as Swedish pages in the portal's own layout, also inside a fragment."""
+"""Everything that can go wrong, as Swedish pages in the portal's layout, fragments too."""
 
 from __future__ import annotations
 

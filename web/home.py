@@ -44,7 +44,7 @@ async def alive(request: Request) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """/readyz: the database answers and has the schema of this version, and the mail worker runs."""
+    """/readyz: the database answers, its schema is this version's, and the mail worker runs."""
     try:
         await databases.fetch("SELECT 1 AS one")
         current = not await databases.pending()

@@ -19,7 +19,7 @@ _STANDARD = set(vars(logging.makeLogRecord({}))) | {
 
 
 class JsonLines(logging.Formatter):
-    """One line an event: time in UTC, level, event, request id, and the named values it came with."""
+    """One line an event: time in UTC, level, event, request id, and its named values."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {

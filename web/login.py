@@ -244,7 +244,10 @@ def code_error(answer: Answer) -> str:
         case Verdict.LIMITED:
             return too_many(answer.wait)
         case Verdict.PAUSED:
-            return "Koder från appen tas inte emot just nu. Använd en återställningskod, eller ring oss."
+            return (
+                "Koder från appen tas inte emot just nu. "
+                "Använd en återställningskod, eller ring oss."
+            )
         case Verdict.USED:
             return "Koden är redan använd. Vänta på nästa kod i appen."
         case _:

@@ -19,7 +19,7 @@ class Paths(Protocol):
 
 
 class Composer:
-    """Puts the words to a mail. Links stand on BASE_URL, never on what a request called the host."""
+    """Puts the words to a mail. Links stand on BASE_URL, never on a request's host."""
 
     def __init__(self, settings: Settings, templates: Environment, path: Paths) -> None:
         self.settings, self.templates, self.path = settings, templates, path

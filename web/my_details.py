@@ -14,7 +14,7 @@ from web.two_factor import Enrolment, EnrolmentForm
 
 
 class Credentials(Page):
-    """Inloggningsuppgifter: is two-factor on, since when, how many codes are left; or turn it on."""
+    """Inloggningsuppgifter: two-factor, its recovery codes, and turning it on."""
 
     template = "my_details/credentials.html"
 

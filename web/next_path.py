@@ -13,7 +13,7 @@ _LONGEST = 500
 
 
 def is_safe(path: str) -> bool:
-    """A path on this site and nothing else: not //host, /\\host, a scheme, or with control characters."""
+    """A path on this site: not //host, /\\host, a scheme, or with control characters."""
     return (
         len(path) <= _LONGEST
         and re.match(r"/(?![/\\])", path) is not None

@@ -33,6 +33,7 @@ from web.settings import Settings
 from web.two_factor import Enrolment, EnrolmentForm
 
 _log = logging.getLogger("minasidor.registration")
+TOO_EASY = "Lösenordet är för lätt att gissa. Välj ett annat."
 _COOKIE_LIFETIME = (
     7 * 24 * 3600
 )  # seconds: longer than the registration, to be able to say that it ran out
@@ -130,7 +131,7 @@ class PersonalDetailsForm(Form):
                 f"Lösenordet ska ha minst {settings.password_min_length} tecken."
             )
         elif await passwords.is_guessable(self.password, email=self.email, names=(account.name,)):
-            self.errors["password"] = "Lösenordet är för lätt att gissa. Välj ett annat."  # noqa: S105 - a sentence
+            self.errors["password"] = TOO_EASY
 
 
 class PersonalDetails(Page):

@@ -35,7 +35,7 @@ def render(
     *,
     secret: bool = False,
 ) -> Response:
-    """The page, or for htmx the inside of #main. `secret`: never to be kept by a cache or by Back."""
+    """The page, or for htmx the inside of #main. `secret`: no cache and no Back may keep it."""
     identity = getattr(request.state, "identity", None)
     flash = _flash(request)
     partial = wants_partial(request)
@@ -141,19 +141,20 @@ def path_for(context: Context, name: str, /, **params: Any) -> str:
 
 @cache
 def static(path: str) -> str:
-    """The address of a static file with its content's hash, so that browsers may keep it for ever."""
+    """A static file's address with its content's hash: browsers may keep it for ever."""
     digest = hashlib.sha256((ROOT / "static" / path).read_bytes()).hexdigest()[:10]
     return f"/static/{path}?v={digest}"
 
 
 @cache
 def icon(name: str, size: int = 20) -> Markup:
-    """An icon of static/icons inline, hidden from screen readers: the text beside it says it all."""
+    """An icon inline, hidden from screen readers: the text beside it says it all."""
     svg = Path(ROOT / "static" / "icons" / f"{name}.svg").read_text()
     body = svg[svg.index(">", svg.index("<svg")) + 1 : svg.rindex("</svg>")].strip()
     return Markup(  # noqa: S704 - a file of ours and a number, nothing a visitor wrote
-        f'<svg aria-hidden="true" focusable="false" width="{size}" height="{size}" viewBox="0 0 24 24" fill="none"'
-        f' stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round">{body}</svg>'
+        f'<svg aria-hidden="true" focusable="false" width="{size}" height="{size}"'
+        ' viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2"'
+        f' stroke-linecap="round" stroke-linejoin="round">{body}</svg>'
     )
 
 

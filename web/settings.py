@@ -105,7 +105,8 @@ def _check(settings: Settings) -> None:
             raise SettingError(f"{PREFIX}SMTP_URL is missing: without it no mail can be sent")
         if not settings.trusted_proxies:
             raise SettingError(
-                f"{PREFIX}TRUSTED_PROXIES is missing: the proxy's address, or 'none' where there is no proxy"
+                f"{PREFIX}TRUSTED_PROXIES is missing: the proxy's address, "
+                "or 'none' where there is no proxy"
             )
         if settings.demo:
             raise SettingError(
@@ -124,13 +125,13 @@ def _check(settings: Settings) -> None:
     ):
         if len(value) < _SHORTEST_SECRET or len(set(value)) < _SHORTEST_SECRET // 4:
             raise SettingError(
-                f"{PREFIX}{name} is missing or weak: at least {_SHORTEST_SECRET} random characters each, "
-                "say from 'openssl rand -base64 33'"
+                f"{PREFIX}{name} is missing or weak: at least {_SHORTEST_SECRET} "
+                "random characters each, say from 'openssl rand -base64 33'"
             )
 
 
 def _with_development_secrets(settings: Settings) -> Settings:
-    """Made once, kept in an ignored file: a restart logs nobody out and loses no encrypted value."""
+    """Made once, kept in an ignored file: a restart logs nobody out and loses nothing."""
     if settings.secret_keys and settings.pepper:
         return settings
     file = ROOT / "minasidor.keys"

@@ -27,7 +27,7 @@ class EnrolmentForm(Form):
 
 @dataclass(frozen=True)
 class Enrolment:
-    """What `two_factor/_enrolment.html` shows: the QR code, the key in groups of four, the otpauth:// link."""
+    """What `_enrolment.html` shows: the QR code, the key in groups of four, the link."""
 
     qr: Markup
     key_groups: list[str]
@@ -42,12 +42,12 @@ class Enrolment:
 
 
 def _qr(uri: str) -> Markup:
-    # Colours given: apps read black on white, in dark mode too. Four modules of quiet zone (ISO/IEC 18004).
+    # Apps read black on white, in dark mode too; quiet zone of four modules (ISO/IEC 18004).
     svg = segno.make(uri, error="m", micro=False).svg_inline(
         border=4, omitsize=True, svgclass=None, lineclass=None, dark="#000", light="#fff"
     )
     label = 'role="img" aria-label="QR-kod för autentiseringsappen"'
-    return Markup(svg.replace("<svg ", f"<svg {label} ", 1))  # noqa: S704 - made by segno out of our own secret
+    return Markup(svg.replace("<svg ", f"<svg {label} ", 1))  # noqa: S704 - segno made it
 
 
 class RecoveryCodesSaved(Page):

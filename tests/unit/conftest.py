@@ -1,9 +1,9 @@
-"""What unit tests share: a fresh database, a clock that stands still, and visitors without a screen."""
+"""What unit tests share: a fresh database, a still clock, and visitors without a screen."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -89,10 +89,10 @@ class Clock:
 
 
 @pytest.fixture
-def time(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+def time(monkeypatch: pytest.MonkeyPatch) -> Clock:
     frozen = Clock()
     monkeypatch.setattr(clock, "now", frozen.now)
-    yield frozen
+    return frozen
 
 
 def code(secret: str, **drift: int) -> str:
@@ -138,7 +138,7 @@ def app(db: None) -> Starlette:
 
 
 class Visitor:
-    """A browser without a screen, at an address of its own. Every page it meets is linted by `Page`."""
+    """A browser without a screen, at an address of its own. `Page` lints all it meets."""
 
     _addresses = count(1)
 

@@ -8,12 +8,16 @@ import pwd
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from models import databases, keys
 from web import log
 from web.cli import customers, limits, server, users
 from web.cli.output import Refused
 from web.settings import PREFIX, SettingError, Settings
+
+if TYPE_CHECKING:
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 Command = Callable[[Settings, argparse.Namespace], int]
 
@@ -166,6 +170,3 @@ def _parser() -> argparse.ArgumentParser:
     add(of_claims, "open", limits.open_claims)
     add(of_claims, "close", limits.close_claims)
     return parser
-
-
-_Commands = argparse._SubParsersAction  # type: ignore[type-arg] # what add_subparsers() returns

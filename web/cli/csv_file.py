@@ -92,7 +92,7 @@ class CsvFile:
 
 def _encoding(path: Path) -> tuple[str, bytes]:
     """The encoding of the whole file, and its first line."""
-    first, is_utf_8, swedish = b"", True, 0
+    first, swedish, other = b"", 0, 0
     with path.open("rb") as file:
         for number, raw in enumerate(_raw_lines(file), 1):
             if number == 1:
@@ -100,19 +100,19 @@ def _encoding(path: Path) -> tuple[str, bytes]:
                 _refuse_other_formats(raw)
             if not swedish and _SWEDISH_UTF_8.search(raw):
                 swedish = number
-            if is_utf_8:
+            if not other:
                 try:
                     raw.decode()
                 except UnicodeDecodeError:
-                    is_utf_8, other = False, number
-            if swedish and not is_utf_8:
+                    other = number
+            if swedish and other:
                 raise Unreadable(
                     f"mixes encodings: line {swedish} is UTF-8 and line {other} is not;"
                     " export it once more"
                 )
     if not first:
         raise Unreadable("is empty")
-    return ("utf-8" if is_utf_8 else "cp1252"), first
+    return ("cp1252" if other else "utf-8"), first
 
 
 def _refuse_other_formats(first: bytes) -> None:

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import sys
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -90,7 +91,7 @@ async def _absent(work: CustomerImport, options: argparse.Namespace) -> int:
     return absent
 
 
-def _bar(what: str, total: int, unit: str) -> tqdm[None]:
+def _bar(what: str, total: int, unit: str) -> tqdm[Any]:
     # On a terminal only (disable=None).
     return tqdm(total=total, desc=what, unit=unit, unit_scale=unit == "B", disable=None)
 

@@ -14,11 +14,7 @@ from web.settings import Settings
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[None]:
     """Raises databases.Unavailable, or Refused when it is not ready to be used."""
-    default = databases.config(settings.database_url)["connections"]["default"]
-    file = default["credentials"].get("file_path", "")
-    # Opening it would make a new, empty one: most likely the address is mistyped.
-    if file and file != ":memory:" and Path(file).parent.is_dir() and not Path(file).exists():
-        raise Refused(f"there is no database {file} yet: 'minasidor migrate' makes it")
+    _check_file(settings)
     await databases.open(settings.database_url)
     try:
         if await databases.pending():
@@ -26,3 +22,11 @@ async def opened(settings: Settings) -> AsyncIterator[None]:
         yield
     finally:
         await databases.close()
+
+
+def _check_file(settings: Settings) -> None:
+    default = databases.config(settings.database_url)["connections"]["default"]
+    name = default["credentials"].get("file_path", "")
+    # Opening it would make a new, empty one: most likely the address is mistyped.
+    if name not in ("", ":memory:") and Path(name).parent.is_dir() and not Path(name).exists():
+        raise Refused(f"there is no database {name} yet: 'minasidor migrate' makes it")

@@ -9,12 +9,12 @@ import ipaddress
 from models import Switch, lifting, numbers
 from models.lifting import Standing, Whose
 from web.cli.database import opened
-from web.cli.output import Refused, local, table
+from web.cli.output import Refused, table
 from web.settings import Settings
 
 
 def show(settings: Settings, options: argparse.Namespace) -> int:
-    """Show what limits count: of everybody, or of one e-mail address, customer number or address."""
+    """Show what limits count: in all, or of one e-mail address, customer number or IP address."""
 
     async def work() -> int:
         async with opened(settings):
@@ -39,7 +39,7 @@ def show(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def lift(settings: Settings, options: argparse.Namespace) -> int:
-    """Lift the limits of one user, customer account or client address, or those of the whole site."""
+    """Lift the limits of a user, a customer account or a client address, or of the whole site."""
 
     async def work() -> int:
         async with opened(settings):
@@ -123,8 +123,8 @@ def _standings(standings: list[Standing]) -> str:
     rows = [
         (
             standing.limit.name,
-            f"{standing.count} of {standing.most if standing.limit.refuses else standing.limit.most}",
-            local(standing.resets_at),
+            f"{standing.count} of {standing.most}" if standing.limit.refuses else standing.count,
+            standing.resets_at,
             "yes" if standing.is_used_up else "no",
         )
         for standing in standings

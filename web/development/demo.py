@@ -138,7 +138,7 @@ PEOPLE = (
 
 
 async def fill() -> bool:
-    """Put everything into a new database. False, and nothing is done, when there are customers already."""
+    """Fill a new database. False, and nothing is done, when there are customers already."""
     if await CustomerAccount.exists():
         return False
     password_hash = await passwords.hashed(PASSWORD)

@@ -26,7 +26,7 @@ class Sender(Protocol):
 
 
 class Smtp:
-    """A mail server, by its SMTP_URL: smtp://user:password@host:587, or smtps:// for TLS at once."""
+    """A mail server: smtp://user:password@host:587, or smtps:// for TLS at once."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -37,7 +37,7 @@ class Smtp:
         self.password = unquote(parts.password) if parts.password else None
 
     async def __call__(self, message: EmailMessage) -> None:
-        """Raises aiosmtplib.SMTPException, also when the server offers no TLS: nothing goes in clear."""
+        """Raises SMTPException, also when the server offers no TLS: nothing goes in clear."""
         local = self.host in LOOPBACK
         await aiosmtplib.send(
             message,

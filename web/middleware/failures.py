@@ -9,7 +9,7 @@ from web import errors
 
 
 class Failures:
-    """Inside Starlette's own error layer, which raises again: uvicorn would then drop the connection."""
+    """Inside Starlette's error layer, which raises again: uvicorn would drop the connection."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -1,4 +1,4 @@
-"""Only the portal's own host name is served: links in mails and redirects can't be led elsewhere."""
+"""Only the portal's own host name is served, so that nothing can be led elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes are taken from the portal's own pages only: no forged requests from other sites (CSRF)."""
+"""Changes are taken from the portal's own pages only: no forged requests (CSRF)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 class Origin:
-    """By what the browser says of where a request comes from (Fetch Metadata; OWASP CSRF cheat sheet).
+    """By what the browser says of where a request comes from (OWASP CSRF cheat sheet).
 
-    SameSite cookies would let a sibling subdomain through; tokens in forms would make pages go stale.
+    SameSite cookies would let a sibling subdomain through; tokens would make pages go stale.
     """
 
     def __init__(self, app: ASGIApp, *, base_url: str) -> None:

@@ -11,10 +11,11 @@ _log = logging.getLogger("minasidor.proxy")
 
 
 class Proxy:
-    """uvicorn's own reading of X-Forwarded-For, with a warning where it would be a forgery (ASVS 4.1.3)."""
+    """uvicorn's reading of X-Forwarded-For; a forged one is reported (ASVS 4.1.3)."""
 
     def __init__(self, app: ASGIApp, *, trusted: tuple[str, ...]) -> None:
-        self.trusting = ProxyHeadersMiddleware(app, list(trusted))  # type: ignore[arg-type] # two names for ASGI
+        # Starlette and uvicorn have two names for one ASGI application.
+        self.trusting = ProxyHeadersMiddleware(app, list(trusted))  # type: ignore[arg-type]
         self.trusted = self.trusting.trusted_hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -14,7 +14,7 @@ _log = logging.getLogger("minasidor.request")
 
 
 class RequestId:
-    """Outermost. Logs one line a request with the page's name, never its path: that may hold a token."""
+    """Outermost. Logs each request by its page's name, not its path: that may hold a token."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

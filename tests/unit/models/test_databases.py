@@ -80,7 +80,7 @@ async def settled() -> None:
     client: Any = connection()
     if POSTGRESQL:
         async with asyncio.timeout(5):
-            while client._pool.get_idle_size() < client._pool.get_size():  # noqa: ASYNC110
+            while client._pool.get_idle_size() < client._pool.get_size():
                 await asyncio.sleep(0.01)
     else:
         assert not client._lock.locked()
@@ -100,7 +100,7 @@ async def test_200_tasks_cancelled_at_any_moment_leave_nothing_behind(tmp_path: 
             await Counter.filter(id=counter).update(total=1)
         await Counter.bulk_create([Counter(name=f"{name} after {n}") for n in range(3)])
 
-    chance = random.Random(4)  # noqa: S311
+    chance = random.Random(4)
     options = {"minsize": 1, "maxsize": 4} if POSTGRESQL else {}
     async with database(tmp_path, **options):
         await add("shared")

@@ -59,12 +59,15 @@ async def test_a_removed_membership_bites_at_the_next_click(
     token = await Session.start(anna, How.PASSWORD, BROWSER)
     membership = await Membership.admit(anna, account)
     identity = await resume(token, "100200")
-    assert identity and identity.customer_account and identity.customer_account.is_administrator
+    assert identity
+    assert identity.customer_account
+    assert identity.customer_account.is_administrator
 
     await membership.remove()
 
     identity = await resume(token, "100200")
-    assert identity and identity.customer_account is None
+    assert identity
+    assert identity.customer_account is None
 
 
 async def test_the_account_visited_last_is_the_active_one(
@@ -78,7 +81,9 @@ async def test_the_account_visited_last_is_the_active_one(
     await resume(token, "100300")
 
     identity = await resume(token)
-    assert identity and identity.customer_account and identity.customer_account.name == "Andra AB"
+    assert identity
+    assert identity.customer_account
+    assert identity.customer_account.name == "Andra AB"
 
 
 async def test_the_password_given_again_counts_for_ten_minutes_and_changes_the_token(
@@ -87,13 +92,15 @@ async def test_the_password_given_again_counts_for_ten_minutes_and_changes_the_t
     token = await Session.start(anna, How.PASSWORD, BROWSER)
     time.forward(minutes=10, seconds=1)
     identity = await resume(token)
-    assert identity and not identity.is_recent
+    assert identity
+    assert not identity.is_recent
 
     renewed = await authenticated_again(identity)
 
     assert await resume(token) is None
     identity = await resume(renewed)
-    assert identity and identity.is_recent
+    assert identity
+    assert identity.is_recent
 
 
 async def test_a_half_login_lives_five_minutes_and_dies_with_the_password(

@@ -66,7 +66,8 @@ async def test_unknown_and_wrong_answer_alike(visitor: Visitor, anna: User) -> N
     unknown = await visitor.log_in("ingen@example.com")
 
     assert wrong.status == unknown.status == 422
-    assert WRONG in wrong.alert and WRONG in unknown.alert
+    assert WRONG in wrong.alert
+    assert WRONG in unknown.alert
     assert not wrong.value("password")
     assert wrong.value("email") == "anna@example.com"
 
@@ -91,7 +92,8 @@ async def test_an_unknown_address_costs_as_much_hashing(
 async def test_empty_fields_are_named(visitor: Visitor, db: None) -> None:
     page = await visitor.log_in("", "")
 
-    assert "Ange din e-postadress." in page.alert and "Ange ditt lösenord." in page.alert
+    assert "Ange din e-postadress." in page.alert
+    assert "Ange ditt lösenord." in page.alert
 
 
 async def test_ten_failures_from_one_address_then_wait_and_the_wait_is_named(
@@ -225,7 +227,9 @@ async def test_htmx_gets_a_fragment_for_an_error_and_a_whole_page_after_login(
     visitor: Visitor, anna: User
 ) -> None:
     wrong = await visitor.htmx("POST", "/logga-in", email="anna@example.com", password="x")
-    assert wrong.status_code == 422 and "<html" not in wrong.text and "<title>Fel: " in wrong.text
+    assert wrong.status_code == 422
+    assert "<html" not in wrong.text
+    assert "<title>Fel: " in wrong.text
 
     right = await visitor.htmx("POST", "/logga-in", email="anna@example.com", password=PASSWORD)
     assert (right.status_code, right.headers["hx-redirect"]) == (204, "/kund/100200")
@@ -297,7 +301,7 @@ async def test_several_accounts_and_the_one_used_last_comes_first(
     _ = await Membership.admit(anna, other)
     page = await visitor.log_in()
     assert page.path == "/kund/100200"
-    assert page.links["Andra AB"] if "Andra AB" in page.links else "Andra AB" in page.text
+    assert "Andra AB" in page.text
     await visitor.visit("/kund/100300")
     await visitor.submit("/logga-ut")
 
