@@ -82,6 +82,7 @@ def page(
 async def _identify(request: Request) -> None:
     """The header of an error page shows who is signed in, also where no page was found at all."""
     if not hasattr(request.state, "identity"):
+        request.state.identity = None  # in case the database is away
         request.state.identity = await sessions.identify(request)
 
 

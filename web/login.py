@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import logging
-import math
 from dataclasses import dataclass
-from datetime import timedelta
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from models import Registration, Totp, TwoFactor, User, login
 from models.session import How, LoginChallenge, authenticated_again
-from models.totp import Answer, Verdict
 from models.user import active_customer_number
 from web import cookies, guards, next_path, sessions
 from web.forms import Form, email_error, password, text
 from web.pages import Page
 from web.rendering import SeeOther, redirect, render
+from web.two_factor import CodeForm, code_error, too_many
 
 _log = logging.getLogger("minasidor.login")
 WRONG = "E-postadressen eller lösenordet stämmer inte."
@@ -96,15 +94,6 @@ class Credentials(Page):
             cookies.set(response, request, "session", token)
             return response
         return await complete(request, user, How.PASSWORD, remembered=remembered, path=path)
-
-
-@dataclass
-class CodeForm(Form):
-    code: str = text(40)
-
-    def validate(self) -> None:
-        if not self.code:
-            self.errors["code"] = "Ange engångskoden från din autentiseringsapp."
 
 
 class Code(Page):
@@ -230,25 +219,3 @@ async def waiting_claim(request: Request) -> Registration | None:
     token = cookies.get(request, "registration")
     registration = await Registration.find(token) if token else None
     return registration if registration and registration.awaits_login else None
-
-
-def too_many(wait: timedelta) -> str:
-    minutes = max(1, math.ceil(wait.total_seconds() / 60))
-    unit = "minut" if minutes == 1 else "minuter"
-    return f"Du har försökt för många gånger. Vänta {minutes} {unit} och försök igen."
-
-
-def code_error(answer: Answer) -> str:
-    """What a refused code's owner is told, at login and when an app is added."""
-    match answer.verdict:
-        case Verdict.LIMITED:
-            return too_many(answer.wait)
-        case Verdict.PAUSED:
-            return (
-                "Koder från appen tas inte emot just nu. "
-                "Använd en återställningskod, eller ring oss."
-            )
-        case Verdict.USED:
-            return "Koden är redan använd. Vänta på nästa kod i appen."
-        case _:
-            return "Koden stämmer inte. Vänta på nästa kod i appen och försök igen."

@@ -7,10 +7,9 @@ from starlette.responses import Response
 
 from models import RecoveryCode, Totp, User, totp
 from web import guards
-from web.login import code_error
 from web.pages import Page
 from web.rendering import redirect, render
-from web.two_factor import Enrolment, EnrolmentForm
+from web.two_factor import Enrolment, EnrolmentForm, code_error
 
 
 class Credentials(Page):

@@ -13,11 +13,11 @@ _LONGEST = 500
 
 
 def is_safe(path: str) -> bool:
-    """A path on this site: not //host, /\\host, a scheme, or with control characters."""
+    """A path on this site: not //host, /\\host, a scheme; printable ASCII."""
     return (
         len(path) <= _LONGEST
         and re.match(r"/(?![/\\])", path) is not None
-        and not re.search(r"[\x00-\x20\x7f\\]", path)
+        and not re.search(r"[^\x21-\x7e]|\\", path)
         and not re.match(r"/(?:%2f|%5c|%09|%0a|%0d)", path, re.IGNORECASE)
     )
 

@@ -26,11 +26,11 @@ from web import claim, cookies, guards, sessions
 from web.claim import ClaimForm
 from web.errors import Conflict
 from web.forms import Form, email_error, password, text
-from web.login import code_error, landing, too_many
+from web.login import landing
 from web.pages import Page
 from web.rendering import SeeOther, redirect, render
 from web.settings import Settings
-from web.two_factor import Enrolment, EnrolmentForm
+from web.two_factor import Enrolment, EnrolmentForm, code_error, too_many
 
 _log = logging.getLogger("minasidor.registration")
 TOO_EASY = "Lösenordet är för lätt att gissa. Välj ett annat."

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass
+from datetime import timedelta
 
 import segno
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from models import RecoveryCode, Totp, User
+from models import RecoveryCode, Totp, User, numbers
+from models.totp import Answer, Verdict
 from web import guards
 from web.forms import Form, text
 from web.pages import Page
@@ -17,12 +21,28 @@ from web.rendering import redirect
 
 
 @dataclass
-class EnrolmentForm(Form):
+class CodeForm(Form):
+    """A code from the app, or a recovery code where one is taken."""
+
     code: str = text(40)
 
     def validate(self) -> None:
         if not self.code:
             self.errors["code"] = "Ange engångskoden från din autentiseringsapp."
+        elif not re.fullmatch(r"[0-9]{6}", numbers.compact(self.code)):
+            self.check_other()
+
+    def check_other(self) -> None:
+        if not RecoveryCode.looks_like_one(self.code):
+            self.errors["code"] = "Skriv de sex siffrorna från appen, eller en återställningskod."
+
+
+@dataclass
+class EnrolmentForm(CodeForm):
+    """The first code of an app that is being added."""
+
+    def check_other(self) -> None:
+        self.errors["code"] = "Skriv de sex siffrorna från appen."
 
 
 @dataclass(frozen=True)
@@ -92,3 +112,25 @@ class RecoveryCodesFile(Page):
                 "Cache-Control": "no-store",
             },
         )
+
+
+def too_many(wait: timedelta) -> str:
+    minutes = max(1, math.ceil(wait.total_seconds() / 60))
+    unit = "minut" if minutes == 1 else "minuter"
+    return f"Du har försökt för många gånger. Vänta {minutes} {unit} och försök igen."
+
+
+def code_error(answer: Answer) -> str:
+    """What a refused code's owner is told, at login and when an app is added."""
+    match answer.verdict:
+        case Verdict.LIMITED:
+            return too_many(answer.wait)
+        case Verdict.PAUSED:
+            return (
+                "Koder från appen tas inte emot just nu. "
+                "Använd en återställningskod, eller ring oss."
+            )
+        case Verdict.USED:
+            return "Koden är redan använd. Vänta på nästa kod i appen."
+        case _:
+            return "Koden stämmer inte. Vänta på nästa kod i appen och försök igen."

@@ -22,7 +22,7 @@ class Body:
             return
         headers = Headers(scope=scope)
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or headers.get("content-type", "").startswith("multipart/"):
+        if not length.isdecimal() or headers.get("content-type", "").lower().startswith("multipart/"):
             raise HTTPException(400)
         if int(length) > LARGEST:
             raise HTTPException(413)

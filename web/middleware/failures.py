@@ -30,5 +30,9 @@ class Failures:
         except Exception as error:
             if started:
                 raise
-            response = await errors.response_to(Request(scope, receive), error)
+            request = Request(scope, receive)
+            try:
+                response = await errors.response_to(request, error)
+            except Exception as another:  # the page asks who is signed in: the database may be away
+                response = await errors.response_to(request, another)
             await response(scope, receive, send)

@@ -137,6 +137,8 @@ async def test_two_factor_asks_for_the_code_and_only_then_logs_in(
     page = await visitor.log_in("bo@example.com")
     page = await visitor.submit("/logga-in/kod", code="")
     assert "Ange engångskoden från din autentiseringsapp." in page.alert
+    page = await visitor.submit("/logga-in/kod", code="12345")
+    assert "Skriv de sex siffrorna från appen, eller en återställningskod." in page.alert
     page = await visitor.submit("/logga-in/kod", code="000000")
     assert page.status == 422
     assert "Koden stämmer inte. Vänta på nästa kod i appen och försök igen." in page.alert

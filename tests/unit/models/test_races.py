@@ -1,0 +1,516 @@
+"""Every guard that counts, tried by many at the same moment: as often right as it says, never more."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from tortoise.context import TortoiseContext
+
+from models import (
+    CustomerAccount,
+    EmailLink,
+    Event,
+    KnownDevice,
+    LoginChallenge,
+    Membership,
+    OutgoingMail,
+    RecoveryCode,
+    Registration,
+    Role,
+    Session,
+    Spent,
+    SpentValue,
+    Totp,
+    TwoFactor,
+    User,
+    alarms,
+    claim,
+    databases,
+    keys,
+    limits,
+    login,
+)
+from models.client import Client
+from models.email_link import Purpose
+from models.limits import Limit
+from models.registration import AlreadyFinished, EmailInUse
+from models.totp import State, Verdict
+from tests.fresh import fresh_database, opened
+from tests.unit.conftest import PASSWORD, SETTINGS, Clock, a_user, an_account, code
+
+pytestmark = pytest.mark.anyio
+AT_ONCE = 30
+T = TypeVar("T")
+
+
+async def at_once(work: Callable[[int], Awaitable[T]], count: int = AT_ONCE) -> list[T]:
+    """What each of them got. A deadlock, a time-out or any other exception fails the test."""
+    return await asyncio.gather(*(work(number) for number in range(count)))
+
+
+async def refusing(limit: Limit) -> Limit:
+    """The limit, small enough to be reached by those who try at once."""
+    return Limit(f"test: {limit.name}", 7, limit.per, limit.distinct, limit.refuses)
+
+
+@pytest.fixture(autouse=True)
+def declared() -> object:
+    """Limits made by a test are forgotten after it."""
+    before = dict(Limit.all)
+    yield
+    Limit.all.clear()
+    Limit.all.update(before)
+
+
+@pytest.mark.parametrize("name", sorted(Limit.all))
+async def test_exactly_as_many_spends_pass_as_the_limit_says(db: None, name: str) -> None:
+    limit = await refusing(Limit.all[name])
+
+    async def spend(number: int) -> bool:
+        return (await limits.spend(limit.of("somebody", value=str(number)))).refused
+
+    passed = Counter(await at_once(spend, 40))[False]
+
+    assert passed == (7 if limit.refuses else 40)
+    assert (await Spent.get(name=limit.name)).count == passed
+    assert await SpentValue.filter(name=limit.name).count() == (passed if limit.distinct else 0)
+
+
+async def test_a_new_period_passes_exactly_as_many_again(db: None, time: Clock) -> None:
+    limit = Limit("test: period", 7, timedelta(minutes=5))
+    await at_once(lambda _: limits.spend(limit.of("x")))
+    time.forward(minutes=5)
+
+    attempts = await at_once(lambda _: limits.spend(limit.of("x")))
+
+    assert sum(not attempt.refused for attempt in attempts) == 7
+
+
+async def test_several_limits_are_spent_together_or_not_at_all(db: None) -> None:
+    tight = Limit("test: tight", 5, timedelta(hours=1))
+    wide = Limit("test: wide", 100, timedelta(hours=1))
+    values = Limit("test: values", 100, timedelta(hours=1), distinct=True)
+
+    async def spend(number: int) -> bool:
+        # In turn one way and the other: no two may wait for each other.
+        uses = [wide.of("x"), values.of("x", value=str(number)), tight.of("x")]
+        return (await limits.spend(*(uses if number % 2 else reversed(uses)))).refused
+
+    assert Counter(await at_once(spend, 40)) == {False: 5, True: 35}
+    assert await Spent.all().values_list("count", flat=True) == [5, 5, 5]
+    assert await SpentValue.all().count() == 5
+
+
+async def test_the_same_value_from_many_at_once_counts_once(db: None) -> None:
+    limit = Limit("test: values", 3, timedelta(hours=1), distinct=True)
+
+    attempts = await at_once(lambda _: limits.spend(limit.of("x", value="the same")))
+
+    assert not any(attempt.refused for attempt in attempts)
+    assert (await Spent.get(name=limit.name)).count == 1
+
+
+async def test_what_was_right_is_given_back_whoever_spends_meanwhile(db: None) -> None:
+    site = Limit("test: a site", 10**6, timedelta(hours=1), refuses=False)
+    home = Limit("test: z home", 10**6, timedelta(hours=1))
+    values = Limit("test: m values", 10**6, timedelta(hours=1), distinct=True)
+
+    async def attempt(number: int) -> None:
+        for turn in range(5):
+            uses = [
+                home.of(str(number % 3)),
+                values.of(str(number % 2), value=f"{number} {turn}"),
+                site.of(),
+            ]
+            spent = await limits.spend(*uses)
+            if number % 2:
+                await spent.give_back()
+
+    await at_once(attempt, 40)
+
+    assert (await Spent.get(name=site.name)).count == 20 * 5
+    assert sum(await Spent.filter(name=home.name).values_list("count", flat=True)) == 20 * 5  # type: ignore[arg-type]
+    assert await SpentValue.all().count() == 20 * 5
+
+
+async def test_claims_guess_at_most_ten_values_of_one_number(account: CustomerAccount) -> None:
+    async def guess(number: int) -> bool:
+        client = Client(address=f"198.51.100.{number}")
+        return await claim.prove("100200", f"{number:04}", client) is not None
+
+    assert not any(await at_once(guess, 40))
+    assert await SpentValue.filter(name=limits.CLAIM_BY_NUMBER.name).count() == 10
+    assert await claim.prove("100200", "3378", Client(address="198.51.101.1")) is None
+
+
+async def test_claims_try_one_suffix_on_at_most_twenty_numbers(account: CustomerAccount) -> None:
+    async def guess(number: int) -> bool:
+        client = Client(address=f"198.51.100.{number}")
+        return await claim.prove(f"77{number}", "3378", client) is not None
+
+    assert not any(await at_once(guess, 40))
+    assert await SpentValue.filter(name=limits.CLAIM_BY_SUFFIX.name).count() == 20
+    assert await claim.prove("100200", "3378", Client(address="198.51.101.1")) is None
+
+
+async def test_right_and_wrong_claims_together_leave_only_the_wrong_ones(
+    account: CustomerAccount,
+) -> None:
+    async def one(number: int) -> bool:
+        client = Client(address=f"198.51.100.{number % 8}")
+        suffix = "3378" if number % 2 else f"{number % 10:04}"
+        return await claim.prove("100200", suffix, client) is not None
+
+    assert sum(await at_once(one, 40)) == 20
+    assert (await Spent.get(name=limits.CLAIM_BY_SITE.name)).count == 20
+    assert (await Spent.get(name=limits.CLAIM_BY_NUMBER.name)).count == 5
+
+
+async def test_passwords_are_guessed_at_most_ten_times_from_one_address(db: None) -> None:
+    await a_user()
+    client = Client(address="198.51.100.1")
+
+    outcomes = await at_once(lambda n: login.check("anna@example.com", f"wrong {n}", client), 40)
+
+    assert sum(not outcome.wait for outcome in outcomes) == 10
+    assert (await login.check("anna@example.com", PASSWORD, client)).wait
+
+
+async def test_right_logins_at_once_cost_nothing(db: None) -> None:
+    await a_user()
+
+    async def log_in(number: int) -> login.Outcome:
+        client = Client(address=f"198.51.100.{number}")
+        return await login.check("anna@example.com", PASSWORD, client)
+
+    assert all([outcome.user for outcome in await at_once(log_in, 20)])
+    assert set(await Spent.all().values_list("count", flat=True)) == {0}
+
+
+async def test_the_alarm_rings_once_however_many_pass_the_limit_together(db: None) -> None:
+    limit = Limit("test: alarm", 10, timedelta(hours=1), refuses=False)
+
+    async def fail(number: int) -> None:
+        attempt = await limits.spend(limit.of())
+        if number % 3 == 0:
+            await attempt.give_back()
+        else:
+            await alarms.ring_if_reached(attempt, limit, 10, "Look at it.")
+
+    await at_once(fail, 40)
+
+    assert await OutgoingMail.filter(kind="alarm").count() == 1
+
+
+@pytest.fixture
+async def anna(db: None, time: Clock) -> User:
+    return await a_user(two_factor=TwoFactor.UNANSWERED)
+
+
+@pytest.fixture
+async def totp(anna: User, time: Clock) -> Totp:
+    pending = await Totp.pending(anna)
+    assert (await pending.activate(anna, code(pending.secret))).is_right
+    time.forward(minutes=5)
+    return await Totp.get(user_id=anna.id, state=State.ACTIVE)
+
+
+@pytest.fixture
+def no_code_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that all who try at once reach the guard itself."""
+    for name in ("CODE_SOON", "CODE_HOURLY", "CODE_DAILY"):
+        was = getattr(limits, name)
+        monkeypatch.setattr(limits, name, Limit(f"test: {name}", 10**6, was.per))
+
+
+async def test_a_code_is_right_for_exactly_one_of_many(
+    anna: User, totp: Totp, no_code_limits: None
+) -> None:
+    shown = code(totp.secret)
+
+    answers = await at_once(lambda _: Totp.accepts(anna.id, shown))
+
+    assert Counter(answer.verdict for answer in answers) == {Verdict.RIGHT: 1, Verdict.USED: 29}
+
+
+async def test_codes_of_three_steps_at_once_are_right_once_each_at_most(
+    anna: User, totp: Totp, no_code_limits: None
+) -> None:
+    shown = [code(totp.secret, seconds=drift) for drift in (-30, 0, 30)]
+
+    answers = await at_once(lambda n: Totp.accepts(anna.id, shown[n % 3]))
+
+    right = Counter(n % 3 for n, answer in enumerate(answers) if answer.is_right)
+    assert right and max(right.values()) == 1
+    newest = (await Totp.get(id=totp.id)).last_step
+    assert newest == totp.last_step + 10 + max(right) - 1
+
+
+async def test_codes_are_guessed_at_most_five_at_once(anna: User, totp: Totp) -> None:
+    answers = await at_once(lambda n: Totp.accepts(anna.id, f"{n:06}"))
+
+    assert Counter(answer.verdict for answer in answers) == {Verdict.WRONG: 5, Verdict.LIMITED: 25}
+    assert (await Totp.get(id=totp.id)).failures == 5
+
+
+async def test_two_factor_is_turned_on_by_exactly_one_of_many(
+    anna: User, no_code_limits: None
+) -> None:
+    pending = await Totp.pending(anna)
+    shown = code(pending.secret)
+
+    async def activate(_: int) -> Verdict:
+        return (await (await Totp.get(id=pending.id)).activate(anna, shown)).verdict
+
+    assert Counter(await at_once(activate))[Verdict.RIGHT] == 1
+    assert await RecoveryCode.filter(user_id=anna.id).count() == 10
+    assert await Totp.filter(user_id=anna.id, state=State.ACTIVE).count() == 1
+    assert await Event.filter(kind="two_factor.on").count() == 1
+    assert (await Totp.accepts(anna.id, shown)).verdict is Verdict.USED
+
+
+async def test_many_tabs_show_one_and_the_same_secret(anna: User) -> None:
+    pending = await at_once(lambda _: Totp.pending(anna))
+
+    assert len({totp.secret for totp in pending}) == 1
+    assert await Totp.all().count() == 1
+
+
+async def test_a_recovery_code_is_right_for_exactly_one_of_many(
+    anna: User, totp: Totp, no_code_limits: None
+) -> None:
+    shown = (await RecoveryCode.shown(anna.id))[0]
+
+    answers = await at_once(lambda _: Totp.accepts(anna.id, shown))
+
+    assert sum(answer.is_right for answer in answers) == 1
+    assert await RecoveryCode.left(anna.id) == 9
+    assert await Event.filter(kind="recovery_code.used").count() == 1
+
+
+async def test_a_hundred_failures_pause_the_factor_and_tell_its_owner_once(
+    anna: User, totp: Totp, no_code_limits: None
+) -> None:
+    await Totp.filter(id=totp.id).update(failures=Totp.MOST_FAILURES - 10)
+
+    await at_once(lambda n: Totp.accepts(anna.id, f"{n:06}"))
+
+    assert await OutgoingMail.filter(kind="totp_paused").count() == 1
+    assert await Event.filter(kind="two_factor.paused").count() == 1
+    assert (await Totp.accepts(anna.id, code(totp.secret))).verdict is Verdict.PAUSED
+
+
+async def test_a_link_is_used_by_exactly_one_of_many(anna: User) -> None:
+    link, _ = await EmailLink.issue(Purpose.CONFIRM_EMAIL, email=anna.email, user_id=anna.id)
+
+    assert sum(await at_once(lambda _: link.consume())) == 1
+
+
+async def test_a_half_login_is_completed_by_exactly_one_of_many(anna: User) -> None:
+    token = await LoginChallenge.start(anna, remembered=False, next_path="")
+    challenge = await LoginChallenge.ongoing(token)
+    assert challenge
+
+    assert sum(await at_once(lambda _: challenge.complete())) == 1
+
+
+async def test_a_browser_is_remembered_once(anna: User) -> None:
+    await at_once(lambda _: KnownDevice.remember(anna.id, "a browser"))
+
+    assert await KnownDevice.all().count() == 1
+
+
+async def test_of_many_who_claim_at_once_exactly_one_becomes_administrator(
+    account: CustomerAccount,
+) -> None:
+    users = [await a_user(f"user{n}@example.com") for n in range(AT_ONCE)]
+
+    memberships = await at_once(lambda n: Membership.admit(users[n], account))
+
+    assert Counter(m.role for m in memberships) == {Role.ADMINISTRATOR: 1, Role.MEMBER: 29}
+    assert (await CustomerAccount.get(id=account.id)).active_administrators == 1
+    assert await OutgoingMail.filter(kind="new_administrator").count() == 1
+
+
+async def test_one_user_is_admitted_once_however_many_tabs(account: CustomerAccount) -> None:
+    anna = await a_user()
+
+    memberships = await at_once(lambda _: Membership.admit(anna, account))
+
+    assert len({membership.id for membership in memberships}) == 1
+    assert await OutgoingMail.all().count() == 1
+    assert (await CustomerAccount.get(id=account.id)).active_administrators == 1
+
+
+async def test_a_removal_counts_once_and_the_next_claim_is_the_first_again(
+    account: CustomerAccount,
+) -> None:
+    anna, bo = await a_user(), await a_user("bo@example.com")
+    membership = await Membership.admit(anna, account)
+
+    assert sum(await at_once(lambda _: membership.remove())) == 1
+    assert (await CustomerAccount.get(id=account.id)).active_administrators == 0
+    assert (await Membership.admit(bo, account)).role is Role.ADMINISTRATOR
+
+
+async def test_the_count_of_administrators_is_right_after_much_coming_and_going(
+    account: CustomerAccount,
+) -> None:
+    users = [await a_user(f"user{n}@example.com") for n in range(20)]
+
+    async def come_and_go(number: int) -> None:
+        for _ in range(3):
+            membership = await Membership.admit(users[number], account)
+            await membership.remove()
+        _ = await Membership.admit(users[number], account)
+
+    await at_once(come_and_go, 20)
+
+    administrators = await Membership.filter(role=Role.ADMINISTRATOR).count()
+    assert (await CustomerAccount.get(id=account.id)).active_administrators == administrators == 1
+
+
+async def a_registration(account: CustomerAccount, email: str = "anna@example.com") -> Registration:
+    registration, token = await Registration.start()
+    assert await registration.claim("100200", "3378", Client(address="198.51.100.1"))
+    await registration.keep_details("Anna", "Andersson", "", email)
+    found = await Registration.find(token)
+    assert found
+    return found
+
+
+async def create(registration: Registration) -> str:
+    try:
+        return "session" if await registration.create_user("hash", Client()) else ""
+    except (AlreadyFinished, EmailInUse) as error:
+        return type(error).__name__
+
+
+async def test_a_registration_makes_its_user_once(account: CustomerAccount) -> None:
+    registration = await a_registration(account)
+
+    got = Counter(await at_once(lambda _: create(registration)))
+
+    assert got == {"session": 1, "AlreadyFinished": AT_ONCE - 1}
+    assert await User.all().count() == await Session.all().count() == 1
+    assert await OutgoingMail.filter(kind="welcome").count() == 1
+
+
+async def test_an_address_belongs_to_the_first_of_many_registrations(
+    account: CustomerAccount,
+) -> None:
+    registrations = [
+        await a_registration(account, "Anna@Example.com" if n % 2 else "anna@example.com")
+        for n in range(AT_ONCE)
+    ]
+
+    got = Counter(await at_once(lambda n: create(registrations[n])))
+
+    assert got == {"session": 1, "EmailInUse": AT_ONCE - 1}
+    assert await User.all().count() == await Membership.all().count() == 1
+
+
+async def test_of_many_registrations_exactly_one_makes_the_administrator(
+    account: CustomerAccount,
+) -> None:
+    registrations = [await a_registration(account, f"user{n}@example.com") for n in range(AT_ONCE)]
+
+    assert await at_once(lambda n: create(registrations[n])) == ["session"] * AT_ONCE
+    assert await Membership.filter(role=Role.ADMINISTRATOR).count() == 1
+
+
+async def test_a_claim_is_linked_at_one_login_only(account: CustomerAccount) -> None:
+    anna = await a_user()
+    registration = await a_registration(account)
+    await registration.link_at_login()
+    found = await Registration.get(id=registration.id).prefetch_related("customer_account")
+
+    assert sum(await at_once(lambda _: found.link_to(anna))) == 1
+    assert await Membership.all().count() == 1
+
+
+async def test_a_mail_is_sent_by_one_of_many_workers(db: None) -> None:
+    for number in range(12):
+        await OutgoingMail.write("alarm", "", subject=str(number), text="")
+
+    async def work(_: int) -> list[int]:
+        taken: list[int] = []
+        while mails := await OutgoingMail.take(5):
+            taken += [mail.id for mail in mails]
+        return taken
+
+    sent = Counter(mail for taken in await at_once(work, 20) for mail in taken)
+
+    assert len(sent) <= 12 and set(sent.values()) == {1}
+    left = await OutgoingMail.take(12)
+    assert len(sent) + len(left) == 12
+
+
+async def test_a_dead_workers_mail_is_taken_over_by_one(db: None, time: Clock) -> None:
+    await OutgoingMail.write("alarm", "", subject="", text="")
+    assert await OutgoingMail.take(1)
+    time.forward(minutes=2)
+
+    assert sum([len(mails) for mails in await at_once(lambda _: OutgoingMail.take(1))]) == 1
+
+
+# The same with processes of their own, on a file as in production.
+
+
+def in_a_process(database_url: str, results: multiprocessing.SimpleQueue[list[object]]) -> None:
+    async def main() -> None:
+        keys.use(SETTINGS.secret_keys, SETTINGS.pepper)
+        async with TortoiseContext() as context:
+            await context.init(config=databases.config(database_url))
+            await databases.connect()
+            anna = await User.get(email_key="anna@example.com")
+            account = await CustomerAccount.get(customer_number="100200")
+            (mine,) = await User.filter(two_factor=TwoFactor.SKIPPED, phone="").limit(1)
+            link = await EmailLink.get(user_id=anna.id)
+            spent = await at_once(lambda _: limits.spend(limits.CLAIM_HOURLY.of("x")), 10)
+            used = await at_once(lambda _: link.consume(), 5)
+            admitted = await at_once(lambda _: Membership.admit(mine, account), 3)
+            mails = await at_once(lambda _: OutgoingMail.take(2), 5)
+            results.put(
+                [
+                    sum(not attempt.refused for attempt in spent),
+                    sum(used),
+                    len({membership.id for membership in admitted}),
+                    sum([mail.kind == "test" for taken in mails for mail in taken]),
+                ]
+            )
+
+    asyncio.run(main())
+
+
+async def test_several_processes_share_one_count(tmp_path: Path) -> None:
+    async with fresh_database(tmp_path) as url, opened(url):
+        account = await an_account()
+        anna = await a_user()
+        await EmailLink.issue(Purpose.CONFIRM_EMAIL, email=anna.email, user_id=anna.id)
+        for _ in range(6):
+            mail = await OutgoingMail.write("test", "")
+            long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+            await OutgoingMail.filter(id=mail.id).update(not_before=long_ago)
+        context = multiprocessing.get_context("spawn")
+        results = context.SimpleQueue()
+        workers = [context.Process(target=in_a_process, args=(url, results)) for _ in range(4)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            await asyncio.to_thread(worker.join)
+        assert [worker.exitcode for worker in workers] == [0] * 4
+        spent, used, _, mails = (sum(column) for column in zip(*(results.get() for _ in workers)))
+
+        assert (spent, used) == (10, 1)
+        assert mails <= 6
+        assert await OutgoingMail.filter(kind="test", attempts__gt=1).count() == 0
+        assert await Membership.filter(customer_account_id=account.id).count() == 1
+        assert (await CustomerAccount.get(id=account.id)).active_administrators == 1
