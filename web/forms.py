@@ -10,6 +10,8 @@ from typing import Any, Self
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from models.user import email_key
+
 _EMAIL = re.compile(r"[^\s@,;:<>()\[\]\"\\]+@[^\s@,;:<>()\[\]\"\\.]+(\.[^\s@,;:<>()\[\]\"\\.]+)+")
 
 
@@ -82,4 +84,6 @@ def email_error(email: str) -> str:
         return "Ange din e-postadress."
     if not _EMAIL.fullmatch(email):
         return "Ange e-postadressen i formatet namn@exempel.se."
+    if len(email_key(email)) > 254:  # folded, some letters become two or three
+        return "Skriv högst 254 tecken."
     return ""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from itsdangerous import BadSignature, URLSafeTimedSerializer
+from itsdangerous import BadSignature
 
-from models import keys
+from web.signing import signer
 
 _LIFETIME = 24 * 3600  # seconds: a login page may stay open over a day's work
 _LONGEST = 500
@@ -23,17 +23,13 @@ def is_safe(path: str) -> bool:
 
 
 def sign(path: str) -> str:
-    return _signer().dumps(path) if is_safe(path) else ""
+    return signer("next").dumps(path) if is_safe(path) else ""
 
 
 def read(signed: str) -> str:
     """The path, or '' when it was not signed by us, is too old or leads elsewhere."""
     try:
-        path = _signer().loads(signed, max_age=_LIFETIME)
+        path = signer("next").loads(signed, max_age=_LIFETIME)
     except BadSignature:
         return ""
     return path if isinstance(path, str) and is_safe(path) else ""
-
-
-def _signer() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(keys.signing(), salt="next")

@@ -184,19 +184,21 @@ class PersonalDetails(Page):
         account: CustomerAccount,
         form: PersonalDetailsForm,
     ) -> Response:
+        # Before it is looked up: past the budget a taken address and a free one answer alike.
+        attempt = await registration.told_of_email_in_use(sessions.client(request))
+        if attempt.refused:
+            form.error = too_many(attempt.wait)
+            return self._page(request, form, account, status_code=422)
         password_hash = await passwords.hashed(form.password)
         try:
             token = await registration.create_user(password_hash, sessions.known_client(request))
         except AlreadyFinished:
+            await attempt.give_back()
             again = await found(request) or registration
             return (await self._go_on(request, again, form)).response(request)
         except EmailInUse:
-            attempt = await registration.told_of_email_in_use(sessions.client(request))
-            if attempt.refused:
-                form.error = too_many(attempt.wait)
-            return self._page(
-                request, form, account, status_code=422, email_in_use=not attempt.refused
-            )
+            return self._page(request, form, account, status_code=422, email_in_use=True)
+        await attempt.give_back()
         response = redirect(request, "registration:two_factor", whole_page=True)
         return sessions.keep(response, request, token)
 
@@ -208,7 +210,7 @@ class PersonalDetails(Page):
         if _is_theirs(registration, identity) and identity:
             return SeeOther("registration:two_factor", whole_page=True)
         user = registration.user
-        if user and form.password and await user.has_password(form.password):
+        if user and form.password and await registration.has_password(form.password):
             token = await sessions.start(request, user, How.REGISTRATION, remembered=False)
             return _SignedInSeeOther("registration:two_factor", token)
         return SeeOther("registration:method", whole_page=True)

@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_time
-from itsdangerous import BadSignature, URLSafeTimedSerializer
+from itsdangerous import BadSignature
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context, select_autoescape
 from jinja2.runtime import Context
 from markupsafe import Markup
@@ -18,9 +18,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from models import keys
 from web import cookies
 from web.settings import ROOT, Settings
+from web.signing import signer
 
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 VARY = "HX-Request-Type, Cookie"
@@ -79,7 +79,7 @@ def redirect(
         response = RedirectResponse(path, status_code=303)
     response.headers["Cache-Control"] = "no-store"
     if flash:
-        cookies.set(response, request, "flash", _signer().dumps(flash), max_age=_FLASH_LIFETIME)
+        cookies.set(response, request, "flash", signer("flash").dumps(flash), max_age=_FLASH_LIFETIME)
     return response
 
 
@@ -175,11 +175,7 @@ def date_and_time(moment: datetime) -> str:
 
 def _flash(request: Request) -> str | None:
     try:
-        text: str = _signer().loads(cookies.get(request, "flash"), max_age=_FLASH_LIFETIME)
+        text: str = signer("flash").loads(cookies.get(request, "flash"), max_age=_FLASH_LIFETIME)
     except BadSignature:
         return None
     return text
-
-
-def _signer() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(keys.signing(), salt="flash")

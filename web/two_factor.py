@@ -73,6 +73,9 @@ def _qr(uri: str) -> Markup:
 class RecoveryCodesSaved(Page):
     """'Jag har sparat koderna': from now on nobody can read them here."""
 
+    async def get(self, request: Request) -> Response:
+        return redirect(request, "my_details:credentials")
+
     async def post(self, request: Request) -> Response:
         identity = guards.signed_in(request)
         await RecoveryCode.saved(identity.user.id)

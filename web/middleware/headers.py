@@ -54,9 +54,13 @@ class Headers:
                 for name, value in self.headers.items():
                     headers.setdefault(name, value)
                 if scope["path"].startswith("/static/"):
-                    # The address carries the content's hash; without it the browser asks again.
-                    hashed = scope["query_string"].startswith(b"v=") and message["status"] == 200
-                    headers["Cache-Control"] = FOR_EVER if hashed else "no-cache"
+                    headers["Cache-Control"] = FOR_EVER if _never_changes(scope, message) else "no-cache"
             await send(message)
 
         await self.app(scope, receive, add)
+
+
+def _never_changes(scope: Scope, message: Message) -> bool:
+    """The address carries the content's hash, or of a font its version."""
+    named = scope["query_string"].startswith(b"v=") or scope["path"].startswith("/static/fonts/")
+    return bool(named and message["status"] == 200)
