@@ -54,7 +54,8 @@ class Headers:
                 for name, value in self.headers.items():
                     headers.setdefault(name, value)
                 if scope["path"].startswith("/static/"):
-                    headers["Cache-Control"] = FOR_EVER if _never_changes(scope, message) else "no-cache"
+                    kept = _never_changes(scope, message)
+                    headers["Cache-Control"] = FOR_EVER if kept else "no-cache"
             await send(message)
 
         await self.app(scope, receive, add)

@@ -1,7 +1,9 @@
 """Mail over real SMTP: STARTTLS, login, and nothing in clear to a server elsewhere."""
 
+import gc
 import socket
 import ssl
+import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -93,7 +95,7 @@ def secure(box: Mailbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     )
     controller.start()
     yield controller
-    controller.stop()
+    stop(controller)
 
 
 @pytest.fixture
@@ -101,7 +103,15 @@ def plain(box: Mailbox) -> Iterator[Controller]:
     controller = Controller(box, hostname="localhost", port=free_port())
     controller.start()
     yield controller
+    stop(controller)
+
+
+def stop(controller: Controller) -> None:
     controller.stop()
+    with warnings.catch_warnings():
+        # aiosmtpd leaves its connections to the garbage collector.
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def a_message() -> EmailMessage:
