@@ -17,7 +17,12 @@ async def ring(subject: str, text: str) -> None:
 async def ring_if_reached(
     attempt: limits.Attempt, limit: limits.Limit, most: int, advice: str
 ) -> None:
-    """Ring when this very attempt was the one that reached the limit: once a period."""
-    if attempt.counts.get(limit.name) == most:
+    """Ring when this failure has reached the limit, or is past it: once an hour.
+
+    It can't wait for the very count `most`: that may be a right attempt's, which gives it back.
+    """
+    if attempt.counts.get(limit.name, 0) < most:
+        return
+    if not (await limits.spend(limits.ALARM.of(limit.name))).refused:
         hours = limit.per.total_seconds() / 3600
         await ring(f"Limit reached: {limit.name}", f"{most} failures within {hours:g} h. {advice}")

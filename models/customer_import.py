@@ -31,8 +31,8 @@ COLUMNS = (
 # SQLite's only write lock for longer than it waits for it (docs/operate.md has the measurement).
 # So the whole file is checked first, and then written by whole customers: kill -9 leaves none
 # half written, and the same command again does the rest.
-_BATCH = 250
-_BREATH = 0.02  # seconds without the lock between two batches, and at least as long as with it
+_BATCH = 500
+_BREATH = 0.02  # seconds without the lock between two batches, at least half as long as with it
 _LOCK = 4102  # PostgreSQL's advisory lock: two imports at once take turns by the batch
 
 _EMAIL = re.compile(r"[^\s@,;:<>()\[\]\"\\]+@[^\s@,;:<>()\[\]\"\\.]+(\.[^\s@,;:<>()\[\]\"\\.]+)+")
@@ -128,9 +128,13 @@ class CustomerImport:
         event = await Event.create(
             at=clock.now(), kind="customers.imported", operator=operator, data=self._told()
         )
+        look_at = 1000
         for batch in self._batches():
             await self._write_batch(batch, event)
             yield len(batch)
+            if self.counts.created >= look_at:
+                await _tell_the_planner()
+                look_at = 4 * self.counts.created
         while ids := [row[0] for row in self._aside.execute(_NEXT_ABSENT, (_BATCH,))]:
             await self._close_batch(ids, event)
             yield len(ids)
@@ -163,7 +167,7 @@ class CustomerImport:
             self.counts.reopened += len(reopened)
             event.data = self._told()
             await event.save(update_fields=["data"])
-        await asyncio.sleep(max(_BREATH, time.monotonic() - started))
+        await _let_others_write(started)
 
     async def _close_batch(self, ids: list[int], event: Event) -> None:
         started = time.monotonic()
@@ -177,7 +181,7 @@ class CustomerImport:
             event.data = self._told()
             await event.save(update_fields=["data"])
         self._aside.executemany("DELETE FROM absent WHERE id = ?", [(i,) for i in ids])
-        await asyncio.sleep(max(_BREATH, time.monotonic() - started))
+        await _let_others_write(started)
 
     def _told(self, *, finished: bool = False) -> dict[str, int | bool]:
         return {**asdict(self.counts), "skipped": self.skipped, "finished": finished}
@@ -384,6 +388,16 @@ async def _record(kind: str, ids: list[int], operator: str) -> None:
         Event(at=clock.now(), kind=kind, customer_account_id=id_, operator=operator, data={})
         for id_ in ids
     )
+
+
+async def _let_others_write(started: float) -> None:
+    await asyncio.sleep(max(_BREATH, (time.monotonic() - started) / 2))
+
+
+async def _tell_the_planner() -> None:
+    """PostgreSQL plans as for an empty table until it looks: 46 instead of 13 s for 100,000."""
+    if dialect() == "postgres":
+        _ = await execute("ANALYZE customer_accounts, addresses")
 
 
 async def _wait_for_turn() -> None:

@@ -47,7 +47,9 @@ def encrypt(purpose: str, text: str, context: str) -> bytes:
 def decrypt(purpose: str, blob: bytes, context: str) -> str:
     """The text again. Raises UnknownKey, or cryptography's InvalidTag if it was tampered with."""
     blob = bytes(blob)
-    key_id, rest = blob[1 : 1 + _ID_SIZE], blob[1 + _ID_SIZE :]
+    version, key_id, rest = blob[:1], blob[1 : 1 + _ID_SIZE], blob[1 + _ID_SIZE :]
+    if version != _VERSION:
+        raise UnknownKey(purpose)
     nonce, sealed = rest[:_NONCE_SIZE], rest[_NONCE_SIZE:]
     for key in _secret_keys:
         if hmac.compare_digest(_derived(key, "id")[:_ID_SIZE], key_id):

@@ -15,7 +15,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from models import clock, keys
-from models.databases import atomic, execute, fetch
+from models.databases import atomic, execute_all, fetch
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,12 @@ EMAIL_IN_USE = Limit("registration: e-mail in use", 5, _HOUR, distinct=True)
 EMAIL_IN_USE_BY_ADDRESS = Limit(
     "registration: e-mail in use, client address", 20, _DAY, distinct=True
 )
+SENT_AGAIN = Limit("registration: password of the user it made", 30, _HOUR)
 ASKED_MAIL = Limit("mail: asked for, per e-mail address", 5, _HOUR)
 PASSWORD_AGAIN = Limit("password asked again: user", 10, _minutes(5))
+
+# One alarm of a kind an hour is enough to wake somebody.
+ALARM = Limit("alarm: kind", 1, _HOUR)
 
 
 class Spent(Model):
@@ -160,7 +164,7 @@ async def spend(*uses: Use) -> Attempt:
 
 
 async def _count(uses: list[Use]) -> list[dict[str, Any]]:
-    now = clock.seconds()
+    now = clock.seconds()  # a parameter, so that the database prepares the statement once
     # Sorted, so that two attempts lock the rows in the same order: no deadlock on PostgreSQL.
     rows = sorted(
         (
@@ -176,40 +180,49 @@ async def _count(uses: list[Use]) -> list[dict[str, Any]]:
         INSERT INTO spent_limits (name, key, count, most, resets_at)
         VALUES {", ".join(["(?, ?, ?, ?, ?)"] * len(rows))}
         ON CONFLICT (name, key) DO UPDATE SET
-            count = CASE WHEN spent_limits.resets_at <= {now}
+            count = CASE WHEN spent_limits.resets_at <= ?
                     THEN 1 ELSE spent_limits.count + 1 END,
             most = excluded.most,
-            resets_at = CASE WHEN spent_limits.resets_at <= {now}
+            resets_at = CASE WHEN spent_limits.resets_at <= ?
                         THEN excluded.resets_at ELSE spent_limits.resets_at END
-        WHERE spent_limits.resets_at <= {now} OR spent_limits.count < excluded.most
-        RETURNING name, count"""  # noqa: S608 - only placeholders and an int are put in
-    return await fetch(sql, *(value for row in rows for value in row))
+        WHERE spent_limits.resets_at <= ? OR spent_limits.count < excluded.most
+        RETURNING name, count"""  # noqa: S608 - only placeholders are put in
+    return await fetch(sql, *(value for row in rows for value in row), now, now, now)
 
 
 async def _is_new_value(use: Use) -> bool:
     now = clock.seconds()
-    sql = f"""
+    sql = """
         INSERT INTO spent_values (name, key, value, resets_at) VALUES (?, ?, ?, ?)
         ON CONFLICT (name, key, value) DO UPDATE SET resets_at = excluded.resets_at
-        WHERE spent_values.resets_at <= {now}
-        RETURNING id"""  # noqa: S608 - only an int is put in
+        WHERE spent_values.resets_at <= ?
+        RETURNING id"""
     until = now + int(use.limit.per.total_seconds())
-    return bool(await fetch(sql, use.limit.name, use.key, use.value, until))
+    return bool(await fetch(sql, use.limit.name, use.key, use.value, until, now))
 
 
 async def _give_back(uses: list[Use]) -> None:
     if not uses:
         return
-    async with atomic():
-        for use in sorted(uses, key=lambda u: (u.limit.name, u.key)):
-            if use.value:
-                await SpentValue.filter(name=use.limit.name, key=use.key, value=use.value).delete()
-        pairs = " OR ".join(["(name = ? AND key = ?)"] * len(uses))
-        await execute(
-            "UPDATE spent_limits SET count = count - 1"  # noqa: S608 - placeholders
-            f" WHERE count > 0 AND ({pairs})",
-            *(value for use in uses for value in (use.limit.name, use.key)),
-        )
+    # Like _count's statement: one bare UPDATE of several rows locks them in any order.
+    now = clock.seconds()
+    uses = sorted(uses, key=lambda use: (use.limit.name, use.key))
+    sql = f"""
+        INSERT INTO spent_limits (name, key, count, most, resets_at)
+        VALUES {", ".join(["(?, ?, 0, 0, ?)"] * len(uses))}
+        ON CONFLICT (name, key) DO UPDATE SET count = spent_limits.count - 1
+        WHERE spent_limits.count > 0"""  # noqa: S608 - only placeholders are put in
+    await execute_all(
+        *(
+            (
+                "DELETE FROM spent_values WHERE name = ? AND key = ? AND value = ?",
+                (use.limit.name, use.key, use.value),
+            )
+            for use in uses
+            if use.value
+        ),
+        (sql, tuple(value for use in uses for value in (use.limit.name, use.key, now))),
+    )
 
 
 async def _wait(use: Use) -> timedelta:

@@ -19,7 +19,7 @@ from models.event import Event
 from models.membership import Membership
 from models.outgoing_mail import OutgoingMail
 from models.session import How, Session
-from models.user import User, email_key
+from models.user import TwoFactor, User, email_key
 
 
 class EmailInUse(Exception):
@@ -152,11 +152,25 @@ class Registration(Model):
             raise AlreadyFinished
 
     async def told_of_email_in_use(self, client: Client) -> limits.Attempt:
-        """Spend of the budget for learning that an address is taken."""
+        """Spend of the budget for learning that an address is taken; a free one gives it back."""
         return await limits.spend(
             limits.EMAIL_IN_USE.of("registration", str(self.id), value=email_key(self.email)),
             limits.EMAIL_IN_USE_BY_ADDRESS.of(client.network, value=email_key(self.email)),
         )
+
+    async def has_password(self, password: str) -> bool:
+        """Whether this is the password of the user it made, until Steg 4 is answered.
+
+        From then on the login is the way in, with its second factor. Raises passwords.Busy.
+        """
+        user = self.user
+        if user is None or user.two_factor is not TwoFactor.UNANSWERED or self.has_run_out:
+            return False
+        attempt = await limits.spend(limits.SENT_AGAIN.of(str(self.id)))
+        if attempt.refused or not await user.has_password(password):
+            return False
+        await attempt.give_back()
+        return True
 
     async def link_at_login(self) -> None:
         """'Logga in och koppla kundkontot': the proven claim waits for the address's owner."""

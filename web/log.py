@@ -18,6 +18,9 @@ _STANDARD = set(vars(logging.makeLogRecord({}))) | {
 }
 
 
+_encode = json.JSONEncoder(default=str).encode
+
+
 class JsonLines(logging.Formatter):
     """One line an event: time in UTC, level, event, request id, and its named values."""
 
@@ -32,7 +35,7 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         # JSON escapes line breaks: nobody can forge a line of the log (ASVS 16.4.1).
-        return json.dumps({name: value for name, value in line.items() if value != ""}, default=str)
+        return _encode({name: value for name, value in line.items() if value != ""})
 
 
 class ReadableLines(logging.Formatter):

@@ -51,8 +51,9 @@ def render(
     )
     response = Response(html, status_code, media_type="text/html")
     response.headers["Vary"] = VARY
-    # no-store breaks Back onto a 422 page without JavaScript, hence not before login.
-    response.headers["Cache-Control"] = "no-store" if identity or secret else "private, no-cache"
+    # no-store breaks Back onto a refused form without JavaScript, hence not before login.
+    kept = not identity and (status_code >= 400 or not secret)
+    response.headers["Cache-Control"] = "private, no-cache" if kept else "no-store"
     if flash:
         cookies.delete(response, request, "flash")
     return response
@@ -79,7 +80,8 @@ def redirect(
         response = RedirectResponse(path, status_code=303)
     response.headers["Cache-Control"] = "no-store"
     if flash:
-        cookies.set(response, request, "flash", signer("flash").dumps(flash), max_age=_FLASH_LIFETIME)
+        signed = signer("flash").dumps(flash)
+        cookies.set(response, request, "flash", signed, max_age=_FLASH_LIFETIME)
     return response
 
 
@@ -112,7 +114,8 @@ class SeeOther(HTTPException):
                 if self.to.startswith("/")
                 else str(request.app.url_path_for(self.to, **self.params))
             )
-            return Response(status_code=401, headers={"HX-Redirect": path})
+            headers = {"HX-Redirect": path, "Cache-Control": "no-store"}
+            return Response(status_code=401, headers=headers)
         return redirect(
             request, self.to, whole_page=self.whole_page, flash=self.flash, **self.params
         )

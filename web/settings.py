@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from email.utils import parseaddr
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -112,13 +115,28 @@ def _check(settings: Settings) -> None:
             raise SettingError(
                 f"{PREFIX}DEMO must not be on in production: it makes users with known passwords"
             )
-    address = urlsplit(settings.base_url)
-    if address.scheme not in ("http", "https") or not address.netloc or address.path:
+    if not _is_base_url(settings.base_url):
         raise SettingError(
             f"{PREFIX}BASE_URL must look like https://minasidor.example, without a path"
         )
-    if settings.smtp_url and urlsplit(settings.smtp_url).scheme not in ("smtp", "smtps"):
-        raise SettingError(f"{PREFIX}SMTP_URL must begin with smtp:// or smtps://")
+    if settings.smtp_url and not _is_smtp_url(settings.smtp_url):
+        raise SettingError(  # without the value: it holds a password
+            f"{PREFIX}SMTP_URL must look like smtp://user:password@mail.example:587, or smtps://"
+            " (in the password, write / as %2F, @ as %40)"
+        )
+    for name, value in (
+        ("MAIL_FROM", settings.mail_from),
+        ("ALARM_EMAIL", settings.alarm_email or "unset@localhost"),
+        ("SUPPORT_EMAIL", settings.support_email),
+    ):
+        if not re.fullmatch(r"[^\s@]+@[^\s@]+", parseaddr(value)[1]):
+            raise SettingError(f"{PREFIX}{name} must be one e-mail address, not {value!r}")
+    for proxy in settings.trusted_proxies:
+        if not _is_network(proxy) and settings.trusted_proxies != ("none",):
+            raise SettingError(
+                f"{PREFIX}TRUSTED_PROXIES must be IP addresses or networks with commas between"
+                f" them, or 'none' alone, not {proxy!r}"
+            )
     for name, value in (
         *(("SECRET_KEYS", key) for key in settings.secret_keys or ("",)),
         ("PEPPER", settings.pepper),
@@ -128,6 +146,34 @@ def _check(settings: Settings) -> None:
                 f"{PREFIX}{name} is missing or weak: at least {_SHORTEST_SECRET} "
                 "random characters each, say from 'openssl rand -base64 33'"
             )
+
+
+def _is_base_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    extra = (parts.path, parts.query, parts.fragment, parts.username)
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and not any(extra)
+
+
+def _is_smtp_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    extra = (parts.path.strip("/"), parts.query, parts.fragment)
+    return parts.scheme in ("smtp", "smtps") and bool(parts.hostname) and not any(extra)
+
+
+def _is_network(text: str) -> bool:
+    try:
+        _ = ip_network(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _with_development_secrets(settings: Settings) -> Settings:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from tortoise import Tortoise
 from tortoise.backends.base.client import BaseDBAsyncClient, TransactionContext
@@ -16,6 +16,9 @@ from tortoise.backends.base.config_generator import expand_db_url
 from tortoise.connection import get_connection
 from tortoise.exceptions import ConfigurationError, OperationalError
 from tortoise.transactions import in_transaction
+
+# Raw SQL with `?` for the parameters, and the parameters.
+Statement: TypeAlias = tuple[str, tuple[object, ...]]
 
 # How long a statement or a transaction waits for its turn before it gives up: seconds.
 PATIENCE = 5.0
@@ -91,6 +94,12 @@ async def execute_many(sql: str, rows: Sequence[Sequence[object]]) -> None:
     """One raw SQL statement for each of the rows, in one go. Without rows nothing is asked."""
     if rows:
         await connection().execute_many(_native(sql, dialect()), [list(row) for row in rows])
+
+
+async def execute_all(*statements: Statement) -> None:
+    """Several raw SQL statements, all or none: as in atomic(), but on SQLite in one go."""
+    native = [(_native(sql, dialect()), list(parameters)) for sql, parameters in statements]
+    await connection().execute_all(native)  # type: ignore[attr-defined]
 
 
 def moment(value: datetime | str) -> datetime:

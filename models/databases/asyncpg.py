@@ -59,6 +59,11 @@ class _Statements(AsyncpgDBClient):
                 rows = await connection.fetch(query, *(values or ()))
                 return len(rows), rows
 
+    async def execute_all(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> None:
+        async with self._in_transaction() as connection:
+            for query, values in statements:
+                await connection.execute_query(query, list(values))
+
 
 class _Transaction(_Statements, TransactionWrapper):
     """The connection as those see it who are in the transaction."""

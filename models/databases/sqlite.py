@@ -108,6 +108,10 @@ class _Transaction(_Statements, SqliteTransactionWrapper):
         async with self.acquire_connection() as connection:
             await _call(connection, sqlite3.Connection.executemany, query, values)
 
+    async def execute_all(self, statements: Sequence[tuple[str, Values]]) -> None:
+        async with self.acquire_connection() as connection:
+            await _call(connection, _all, statements)
+
     async def execute_script(self, query: str) -> None:
         """One by one: Python's own executescript() commits first."""
         for statement in _statements(query):
@@ -205,6 +209,10 @@ class Client(_Statements):
         async with self._in_transaction() as connection:
             await connection.execute_many(query, [list(row) for row in values])
 
+    async def execute_all(self, statements: Sequence[tuple[str, Values]]) -> None:
+        async with self.acquire_connection() as connection:
+            await _call(connection, _transaction, statements)
+
     async def execute_script(self, query: str) -> None:
         async with self.acquire_connection() as connection:
             await _call(connection, sqlite3.Connection.executescript, query)
@@ -272,6 +280,21 @@ def _commit(connection: sqlite3.Connection) -> None:
     except sqlite3.Error:
         connection.rollback()
         raise
+
+
+def _transaction(connection: sqlite3.Connection, statements: Sequence[tuple[str, Values]]) -> None:
+    _begin(connection)
+    try:
+        _all(connection, statements)
+    except BaseException:
+        connection.rollback()
+        raise
+    _commit(connection)
+
+
+def _all(connection: sqlite3.Connection, statements: Sequence[tuple[str, Values]]) -> None:
+    for query, values in statements:
+        connection.execute(query, values or ())
 
 
 def _query(connection: sqlite3.Connection, query: str, values: Values) -> tuple[int, list[Any]]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from models import databases, keys
 from web import log
 from web.cli import customers, limits, server, users
-from web.cli.output import Refused
+from web.cli.output import Misused, Refused
 from web.settings import PREFIX, SettingError, Settings
 
 if TYPE_CHECKING:
@@ -57,10 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         keys.use(settings.secret_keys, settings.pepper)
         command: Command = options.command
         return command(settings, options)
+    except (SettingError, databases.Unavailable, Misused) as error:
+        return _failed(error, 2)
     except Refused as error:
         return _failed(error, 1)
-    except (SettingError, databases.Unavailable) as error:
-        return _failed(error, 2)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # into `head`, say

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from models.customer_import import COLUMNS, CustomerImport
 from web.cli.csv_file import CsvFile, Unreadable
 from web.cli.database import opened
-from web.cli.output import Refused, confirmed
+from web.cli.output import Misused, Refused, confirmed
 from web.settings import Settings
 
 
@@ -85,7 +85,7 @@ async def _absent(work: CustomerImport, options: argparse.Namespace) -> int:
     print(f"{absent} open customer accounts are not in the file and will be closed")
     if absent and not options.yes:
         if not sys.stdin.isatty():
-            raise Refused("nothing was written: without a terminal --close-missing needs --yes")
+            raise Misused("nothing was written: without a terminal --close-missing needs --yes")
         if not confirmed(f"Close {absent} customer accounts?"):
             raise Refused("nothing was written")
     return absent

@@ -9,7 +9,7 @@ import ipaddress
 from models import Switch, lifting, numbers
 from models.lifting import Standing, Whose
 from web.cli.database import opened
-from web.cli.output import Refused, table
+from web.cli.output import Misused, table
 from web.settings import Settings
 
 
@@ -83,7 +83,7 @@ async def _named(options: argparse.Namespace) -> list[Whose]:
     address = _address(options.address) if options.address else ""
     if options.user:
         if "@" not in options.user:
-            raise Refused("--user takes an e-mail address")
+            raise Misused("--user takes an e-mail address")
         named.append(await lifting.of_user(options.user, address))
     if options.customer:
         named.append(await _of_customer(options.customer))
@@ -92,7 +92,7 @@ async def _named(options: argparse.Namespace) -> list[Whose]:
     if options.site:
         named.append(lifting.of_site())
     if not named:
-        raise Refused("say whose: --user, --customer, --address or --site")
+        raise Misused("say whose: --user, --customer, --address or --site")
     return named
 
 
@@ -101,14 +101,14 @@ async def _whose(text: str) -> Whose:
         return await lifting.of_user(text)
     try:
         return lifting.of_address(_address(text))
-    except Refused:
+    except Misused:
         return await _of_customer(text)
 
 
 async def _of_customer(text: str) -> Whose:
     number = numbers.customer_number(text)
     if number is None:
-        raise Refused(f"{text!r} is no e-mail address, no customer number and no client address")
+        raise Misused(f"{text!r} is no e-mail address, no customer number and no client address")
     return await lifting.of_customer(number)
 
 
@@ -116,7 +116,7 @@ def _address(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text.strip()))
     except ValueError:
-        raise Refused(f"{text!r} is no IP address") from None
+        raise Misused(f"{text!r} is no IP address") from None
 
 
 def _standings(standings: list[Standing]) -> str:

@@ -17,6 +17,10 @@ class Refused(Exception):
     """The command cannot do that; the message is one clear line."""
 
 
+class Misused(Refused):
+    """The options do not say what is wanted."""
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Aligned columns under their names; the last one may be as long as it likes."""
     lines = [[_shown(cell) for cell in row] for row in (columns, *rows)]

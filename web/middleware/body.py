@@ -22,7 +22,8 @@ class Body:
             return
         headers = Headers(scope=scope)
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or headers.get("content-type", "").lower().startswith("multipart/"):
+        kind = headers.get("content-type", "").lower()
+        if not length.isdecimal() or kind.startswith("multipart/"):
             raise HTTPException(400)
         if int(length) > LARGEST:
             raise HTTPException(413)

@@ -39,9 +39,10 @@ FOR_EVER = "public, max-age=31536000, immutable"
 class Headers:
     def __init__(self, app: ASGIApp, *, https: bool) -> None:
         self.app = app
-        self.headers = dict(HEADERS)
+        headers = dict(HEADERS)
         if https:
-            self.headers["Strict-Transport-Security"] = f"max-age={TWO_YEARS}; includeSubDomains"
+            headers["Strict-Transport-Security"] = f"max-age={TWO_YEARS}; includeSubDomains"
+        self.headers = [(name.lower().encode(), text.encode()) for name, text in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -50,12 +51,12 @@ class Headers:
 
         async def add(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self.headers.items():
-                    headers.setdefault(name, value)
+                message["headers"] = [*message["headers"], *self.headers]
                 if scope["path"].startswith("/static/"):
                     kept = _never_changes(scope, message)
-                    headers["Cache-Control"] = FOR_EVER if kept else "no-cache"
+                    MutableHeaders(scope=message)["Cache-Control"] = (
+                        FOR_EVER if kept else "no-cache"
+                    )
             await send(message)
 
         await self.app(scope, receive, add)

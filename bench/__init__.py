@@ -1,0 +1,1 @@
+"""What the portal costs, measured against the bare work that nobody can do without."""

@@ -1,0 +1,139 @@
+"""`make bench`: all measurements in one run, as a table of ratios against their targets."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench import bare, data, measures
+from bench.measures import Row
+from bench.processes import Server, Stage
+
+_BUILT_FOR_THIS_MACHINE = "-O3 -march=native"
+
+
+def main() -> int:
+    options = _options()
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="minasidor-bench-") as folder:
+        for row in _rows(Path(folder), options):
+            rows.append(row)
+            print(_line(row), flush=True)
+    missed = [row for row in rows if not row.holds]
+    print(f"\n{len(rows) - len(missed)} of {len(rows)} hold.")
+    return 1 if missed else 0
+
+
+def _rows(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
+    many, few, rounds = options.customers, bare.ACCOUNTS, options.rounds
+    with Stage(folder) as stage:
+        _say(f"filling a database with {few} customers")
+        portal = stage.portal(_sqlite(folder / "few.sqlite3", few))
+        plain, worker, second = stage.bare(), stage.worker(), stage.worker()
+        yield _memory("before", portal, 90.0)
+        yield measures.generator(plain, worker, second)
+        yield from measures.pages_against_bare(portal, plain, worker, rounds)
+        yield measures.one_login(portal, worker, stage.worker(), rounds)
+        yield from measures.weight(portal, worker)
+        yield from measures.flood(
+            portal, worker, second, stage.worker(), options.floods, "argon2-cffi from its wheel"
+        )
+        _say(f"filling a database with {many} customers")
+        large = stage.portal(_sqlite(folder / "many.sqlite3", many))
+        yield from measures.size_of_the_customer_base(
+            large, portal, worker, rounds, (many, few), "SQLite"
+        )
+        yield _memory("after the run", portal, 150.0)
+    if built := _argon2_for_this_machine(folder):
+        with Stage(folder) as stage:
+            env = {"PYTHONPATH": str(built)}
+            portal = stage.portal(_sqlite(folder / "native.sqlite3", few), env)
+            worker, second, verifier = stage.worker(), stage.worker(), stage.worker(env)
+            name = "argon2-cffi built for this machine"
+            yield from measures.flood(portal, worker, second, verifier, options.floods, name)
+    with _postgresql() as urls, Stage(folder) as stage:
+        if urls:
+            _say(f"filling PostgreSQL with {many} and {few} customers")
+            for url, accounts in zip(urls, (many, few), strict=True):
+                data.fill(url, accounts)
+            large, portal = (stage.portal(url) for url in urls)
+            yield from measures.size_of_the_customer_base(
+                large, portal, stage.worker(), rounds, (many, few), "PostgreSQL"
+            )
+
+
+def _memory(when: str, server: Server, most: float) -> Row:
+    how = f"VmRSS of the server's one process; at most so far {server.memory('VmHWM'):.0f} MB"
+    return Row(f"memory of a worker, {when}", server.memory(), most, "MB", how)
+
+
+def _sqlite(path: Path, accounts: int) -> str:
+    url = f"sqlite://{path}"
+    data.fill(url, accounts)
+    return url
+
+
+def _argon2_for_this_machine(folder: Path) -> Path | None:
+    """A folder with argon2-cffi-bindings compiled here; None where that cannot be done."""
+    if not shutil.which("cc"):
+        _say("no C compiler: leaving out argon2-cffi built for this machine")
+        return None
+    _say(f'building argon2-cffi-bindings with CFLAGS="{_BUILT_FOR_THIS_MACHINE}"')
+    target = folder / "native"
+    command = "install -q --no-deps --no-binary argon2-cffi-bindings argon2-cffi-bindings --target"
+    built = subprocess.run(  # noqa: S603 - a fixed command
+        [sys.executable, "-m", "pip", *command.split(), target],
+        env={**os.environ, "CFLAGS": _BUILT_FOR_THIS_MACHINE},
+        capture_output=True,
+        text=True,
+    )
+    if built.returncode:
+        _say("it cannot be built: " + built.stderr.strip().splitlines()[-1])
+        return None
+    return target
+
+
+@contextmanager
+def _postgresql() -> Iterator[tuple[str, ...]]:
+    """The URLs of two empty databases, or none where PostgreSQL is not installed."""
+    import dev
+
+    if not dev.find_postgres():
+        _say("no PostgreSQL: leaving it out")
+        yield ()
+        return
+    with dev.postgres_cluster() as url:  # as for the tests: fsync is off, only ratios count
+        createdb = [str(dev.postgres_programs() / "createdb"), "-U", "minasidor", "-h"]
+        host = url.partition("host=")[2]
+        for name in ("many", "few"):
+            subprocess.run([*createdb, host, name], check=True)  # noqa: S603 - as above
+        yield tuple(url.replace("/postgres?", f"/{name}?") for name in ("many", "few"))
+
+
+def _line(row: Row) -> str:
+    sign = "≥" if row.at_least else "≤"
+    seen, wanted = f"{row.seen:.2f} {row.unit}", f"{sign} {row.wanted:g} {row.unit}"
+    return f"{'  ' if row.holds else '✗ '}{row.what:<88} {seen:>12} {wanted:>10}   {row.how}"
+
+
+def _say(text: str) -> None:
+    print(f"==> {text}", flush=True)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("--customers", type=int, default=1_000_000, help="of the large database")
+    parser.add_argument("--rounds", type=int, default=15, help="of each comparison")
+    parser.add_argument("--floods", type=int, default=3, help="how often 64 logins come at once")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""The walkthroughs' portal and browser, made once, and the visitors, made anew for each test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests.e2e.portal import Portal
+from tests.e2e.visitor import Visitor, Watch, Way
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
+_PATIENCE = 10_000  # milliseconds
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The logs are read when everything has been logged."""
+    items.sort(key=lambda item: item.path.name == "test_log.py")
+
+
+@pytest.fixture(scope="package")
+def watch() -> Watch:
+    return Watch()
+
+
+@pytest.fixture(scope="package")
+def logs() -> list[Path]:
+    """The logs of all servers of this run."""
+    return []
+
+
+@pytest.fixture(scope="package")
+def portal(tmp_path_factory: pytest.TempPathFactory, logs: list[Path]) -> Iterator[Portal]:
+    portal = Portal(tmp_path_factory.mktemp("portal"), unclaimed=120, users=60)
+    logs.append(portal.log)
+    portal.start()
+    yield portal
+    portal.stop()
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    found = os.environ.get("CHROMIUM_PATH") or next(
+        filter(None, map(shutil.which, _BROWSERS)), None
+    )
+    expect.set_options(timeout=_PATIENCE)
+    with sync_playwright() as playwright:
+        # Without a browser on the machine, Playwright's own; it says itself how to get that.
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+NewVisitor = Callable[[str], Visitor]
+
+
+@pytest.fixture
+def new_visitor(browser: Browser, portal: Portal, watch: Watch) -> Iterator[NewVisitor]:
+    """Makes visitors by the name of their way. Afterwards none may have met a problem."""
+    made: list[Visitor] = []
+
+    def make(way: str) -> Visitor:
+        made.append(Visitor(browser, portal.base_url, Way.named(way), watch))
+        return made[-1]
+
+    yield make
+    for visitor in made:
+        visitor.leave()
+
+
+@pytest.fixture
+def visitor(new_visitor: NewVisitor, request: pytest.FixtureRequest) -> Visitor:
+    """The one of whom the test is told; see `ways.py`."""
+    return new_visitor(request.param)

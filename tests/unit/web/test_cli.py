@@ -1,0 +1,678 @@
+"""The `minasidor` command: what it answers, its exit status, and one clear line for every error."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyotp
+import pytest
+from tortoise import Tortoise
+
+from models import (
+    KnownDevice,
+    Membership,
+    RecoveryCode,
+    Switch,
+    Totp,
+    User,
+    clock,
+    databases,
+    lifting,
+    limits,
+    login,
+)
+from models.claim import prove
+from models.client import Client
+from models.databases import migrations
+from models.limits import Limit
+from models.session import How, Session
+from tests.unit.conftest import PASSWORD, SETTINGS, a_user, an_account
+from web import cli, log
+from web.cli import customers
+from web.settings import ROOT
+
+HEADER = "kundnummer;organisationsnummer;namn;e-post;gatuadress;postnummer;ort"
+LINES = (
+    "10;4421013378;Exempelbygg AB;ekonomi@exempelbygg.example;Byggvägen 4;11111;Stockholm",
+    "20;4435027711;Norrsken Hotell AB;;Storgatan 1;97232;Luleå",
+    "20;4435027711;Norrsken Hotell AB;;Hamngatan 12;97232;Luleå",
+)
+
+
+COMMAND = (sys.executable, "-c", "import sys; from web.cli import main; sys.exit(main())")
+POSTGRESQL = os.environ.get("MINASIDOR_TEST_DATABASE_URL", "")
+
+
+@dataclass
+class Result:
+    status: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("database") / "migrated.sqlite3"
+    asyncio.run(migrations.migrate(f"sqlite://{path}"))
+    return path
+
+
+@pytest.fixture
+def database(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an empty one that is not open: a command opens and closes it itself."""
+    url = POSTGRESQL or f"sqlite://{shutil.copy(migrated, tmp_path / 'portal.sqlite3')}"
+    if POSTGRESQL:
+        asyncio.run(migrations.migrate(url))
+        within(url, emptied)
+    for name, value in environment(url).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    monkeypatch.setattr(log, "set_up", lambda *, development: None)
+    return url
+
+
+async def emptied() -> None:
+    tables = ", ".join(model._meta.db_table for model in Tortoise.apps["models"].values())
+    _ = await databases.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+
+
+def environment(database: str) -> dict[str, str]:
+    return {
+        "MINASIDOR_DATABASE_URL": database,
+        "MINASIDOR_SECRET_KEYS": ",".join(SETTINGS.secret_keys),
+        "MINASIDOR_PEPPER": SETTINGS.pepper,
+        "MINASIDOR_DEMO": "false",
+    }
+
+
+@pytest.fixture
+def minasidor(database: str, capfd: pytest.CaptureFixture[str]) -> Run:
+    def run(*arguments: object) -> Result:
+        _ = capfd.readouterr()
+        try:
+            status = cli.main([str(argument) for argument in arguments])
+        except SystemExit as stop:  # argparse
+            status = int(str(stop.code))
+        sys.stdout.flush()
+        said = capfd.readouterr()
+        return Result(status, said.out, said.err)
+
+    return run
+
+
+def within(database: str, work: Callable[[], Awaitable[Any]]) -> Any:
+    async def opened() -> Any:
+        await databases.open(database)
+        try:
+            return await work()
+        finally:
+            await databases.close()
+
+    return asyncio.run(opened())
+
+
+def rows(database: str, sql: str) -> list[tuple[Any, ...]]:
+    async def work() -> list[tuple[Any, ...]]:
+        return [tuple(row.values()) for row in await databases.fetch(sql)]
+
+    found: list[tuple[Any, ...]] = within(database, work)
+    return found
+
+
+def execute(database: str, sql: str) -> None:
+    within(database, lambda: databases.execute(sql))
+
+
+# Importing
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Callable[..., Path]:
+    def write(*lines: str, header: str = HEADER, encoding: str = "utf-8", end: str = "\n") -> Path:
+        path = tmp_path / "customers.csv"
+        path.write_bytes("".join(f"{line}{end}" for line in (header, *lines)).encode(encoding))
+        return path
+
+    return write
+
+
+def accounts(database: str) -> list[tuple[Any, ...]]:
+    return rows(
+        database, "SELECT customer_number, name FROM customer_accounts ORDER BY customer_number"
+    )
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
+@pytest.mark.parametrize("separator", [";", ","])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_takes_every_way_of_writing_the_file(
+    minasidor: Run,
+    database: str,
+    file: Callable[..., Path],
+    encoding: str,
+    separator: str,
+    end: str,
+) -> None:
+    lines = [line.replace(";", separator) for line in (*LINES, ";;;;;;", "")]
+    path = file(*lines, header=HEADER.replace(";", separator), encoding=encoding, end=end)
+
+    result = minasidor("import-customers", path)
+
+    assert (result.status, result.err) == (0, "")
+    assert result.out == (
+        "2 created, 0 updated (0 of them reopened), 0 unchanged, 0 closed, 0 skipped\n"
+    )
+    assert accounts(database) == [("10", "Exempelbygg AB"), ("20", "Norrsken Hotell AB")]
+    assert rows(database, "SELECT town FROM addresses ORDER BY id") == [
+        ("Stockholm",),
+        ("Luleå",),
+        ("Luleå",),
+    ]
+
+
+def test_columns_come_in_any_order_and_others_are_ignored(
+    minasidor: Run, database: str, file: Callable[..., Path]
+) -> None:
+    path = file(
+        'Luleå;97232;"Storgatan 1; uppgång B";;"Hotell ""Norrsken"" AB";x;443502-7711;20',
+        header="ort;postnummer;Gatuadress;E-POST;namn;saljare;organisationsnummer; kundnummer",
+    )
+    assert minasidor("import-customers", path).status == 0
+    assert accounts(database) == [("20", 'Hotell "Norrsken" AB')]
+    assert rows(database, "SELECT street FROM addresses") == [("Storgatan 1; uppgång B",)]
+
+
+def test_tells_every_bad_line_and_writes_nothing(
+    minasidor: Run, database: str, file: Callable[..., Path]
+) -> None:
+    bad = ("30;4421013379;Fel AB;;;;", '40;;"Citat AB;;;;', "50;;Kort AB;", LINES[1], "x;;A;;;;")
+    result = minasidor("import-customers", file(LINES[0], *bad))
+
+    assert result.status == 1
+    assert result.err.splitlines() == [
+        "line 3: organisationsnummer: the check digit is wrong",
+        "line 4: is no line of CSV: unexpected end of data",
+        "line 5: has 4 columns, and line 1 has 7",
+        "line 7: kundnummer: 1 to 20 digits are needed, not all of them 0",
+        "4 lines cannot be used, so nothing was written"
+        " (--skip-bad leaves the customers of such lines as they are)",
+    ]
+    assert accounts(database) == []
+    assert rows(database, "SELECT * FROM events") == []
+
+
+def test_skip_bad_imports_the_others(
+    minasidor: Run, database: str, file: Callable[..., Path]
+) -> None:
+    path = file(LINES[0], "20;;A;;;;", "30;4421013379;Fel AB;;;;", *LINES[1:])
+    result = minasidor("import-customers", path, "--skip-bad", "--operator", "Kim")
+    assert result.status == 0
+    assert "line 4: organisationsnummer" in result.err
+    assert "line 5: organisationsnummer: not the same as on line 3" in result.err
+    assert "1 created" in result.out
+    assert "2 skipped" in result.out
+    assert rows(database, "SELECT kind, operator FROM events") == [("customers.imported", "Kim")]
+
+
+def test_close_missing_asks(
+    minasidor: Run,
+    database: str,
+    file: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert minasidor("import-customers", file(*LINES)).status == 0
+    path = file(LINES[0])
+    is_open = "SELECT customer_number FROM customer_accounts WHERE closed_at IS NULL"
+
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    result = minasidor("import-customers", path, "--close-missing")
+    assert (result.status, result.out) == (
+        2,
+        "1 open customer accounts are not in the file and will be closed\n",
+    )
+    assert "--yes" in result.err
+
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    monkeypatch.setattr(customers, "confirmed", lambda question: False)
+    assert minasidor("import-customers", path, "--close-missing").status == 1
+    assert len(rows(database, is_open)) == 2
+
+    monkeypatch.setattr(customers, "confirmed", lambda question: True)
+    assert "1 closed" in minasidor("import-customers", path, "--close-missing").out
+    assert rows(database, is_open) == [("10",)]
+
+    assert "(1 of them reopened)" in minasidor("import-customers", file(*LINES)).out
+    result = minasidor("import-customers", file(LINES[0]), "--close-missing", "--yes")
+    assert (result.status, rows(database, is_open)) == (0, [("10",)])
+
+
+def test_close_missing_closes_nothing_that_it_cannot_be_sure_of(
+    minasidor: Run, database: str, file: Callable[..., Path]
+) -> None:
+    assert minasidor("import-customers", file(*LINES)).status == 0
+    path = file(LINES[0], "2O;;A;;;;")
+    result = minasidor("import-customers", path, "--close-missing", "--skip-bad", "--yes")
+    assert result.status == 1
+    assert "cannot tell which customers are missing" in result.err
+    assert rows(database, "SELECT * FROM customer_accounts WHERE closed_at IS NOT NULL") == []
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "there is no such file"),
+        (b"", "is empty"),
+        (HEADER.encode(), "there is no customer to import; nothing was written"),
+        (b"kundnummer;namn\n1;A\n", "missing: organisationsnummer, e-post, gatuadress, postnummer"),
+        (f"{HEADER};namn\n".encode(), "line 1 names a column twice: namn"),
+        (HEADER.encode("utf-16"), "is UTF-16 or no text at all; save it as CSV (UTF-8)"),
+        (b"PK\x03\x04...", "is a spreadsheet; save it as CSV (UTF-8)"),
+        (
+            f"{HEADER}\n1;;Åkeri;;;;\n".encode() + "2;;Åkeri;;;;\n".encode("cp1252"),
+            "mixes encodings: line 2 is UTF-8 and line 3 is not; export it once more",
+        ),
+        (HEADER.encode() + b"\n" + b"x" * 200_000, "line 2 is longer than 100000 bytes"),
+    ],
+)
+def test_says_in_one_line_why_a_file_cannot_be_taken(
+    minasidor: Run, tmp_path: Path, content: bytes | None, reason: str
+) -> None:
+    path = tmp_path / "customers.csv"
+    if content is not None:
+        path.write_bytes(content)
+    result = minasidor("import-customers", path)
+    assert (result.status, result.out) == (1, "")
+    assert result.err.startswith(f"minasidor: {path}: ")
+    assert reason in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_a_killed_import_leaves_whole_customers_and_the_same_again_does_the_rest(
+    minasidor: Run, database: str, file: Callable[..., Path]
+) -> None:
+    count = 10_000
+    path = file(
+        *(
+            f"{number};;Kund {number};;Gatan {place};11111;Stockholm"
+            for number in range(1, count + 1)
+            for place in (1, 2)
+        )
+    )
+    done = "SELECT count(*) FROM customer_accounts"
+    process = subprocess.Popen(
+        [*COMMAND, "import-customers", str(path)],
+        cwd=ROOT,
+        env={**os.environ, **environment(database)},
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        while rows(database, done) == [(0,)]:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    finally:
+        process.kill()
+        process.wait()
+
+    ((written,),) = rows(database, done)
+    assert 0 < written < count
+    assert rows(database, "SELECT count(*) FROM addresses") == [(2 * written,)]
+    if not POSTGRESQL:
+        assert rows(database, "PRAGMA integrity_check") == [("ok",)]
+    ((data,),) = rows(database, "SELECT data FROM events")
+    assert f'"created":{written},' in data.replace(" ", "")
+    assert '"finished":false' in data.replace(" ", "")
+
+    result = minasidor("import-customers", path)
+    assert f"{count - written} created, 0 updated" in result.out
+    assert rows(database, "SELECT count(*) FROM addresses") == [(2 * count,)]
+
+
+# Users
+
+
+@pytest.fixture
+def anna(database: str) -> User:
+    async def make() -> User:
+        for number, name in (("10", "Exempelbygg AB"), ("20", "Norrsken Hotell AB")):
+            _ = await an_account(number, name=name)
+        user = await a_user("Asa.Oberg@exempelbygg.example", given_name="Åsa", family_name="Öberg")
+        other = await a_user("bo@norrsken.example", given_name="Bo", family_name="Bergström")
+        for who, number in ((user, "10"), (user, "20"), (other, "20")):
+            proven = await prove(number, "3378", Client("203.0.113.5"))
+            assert proven
+            _ = await Membership.admit(who, proven)
+        _ = await Session.start(user, How.PASSWORD, Client("203.0.113.5", "Firefox", "a device"))
+        totp = await Totp.pending(user)
+        code = pyotp.TOTP(totp.secret).at(clock.now())
+        assert (await totp.activate(user, code)).is_right
+        assert await RecoveryCode.use(user.id, (await RecoveryCode.shown(user.id))[0])
+        return user
+
+    user: User = within(database, make)
+    return user
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("ÅSA", {"Åsa Öberg"}),
+        ("öberg åsa", {"Åsa Öberg"}),
+        ("exempelbygg.example", {"Åsa Öberg"}),
+        ("bo", {"Bo Bergström"}),
+        (".example", {"Åsa Öberg", "Bo Bergström"}),
+        ("0020", {"Åsa Öberg", "Bo Bergström"}),
+        ("10", {"Åsa Öberg"}),
+    ],
+)
+def test_finds_users(minasidor: Run, anna: User, text: str, found: set[str]) -> None:
+    result = minasidor("users", "find", text)
+    assert result.status == 0
+    assert {name for name in ("Åsa Öberg", "Bo Bergström") if name in result.out} == found
+    assert result.out.startswith("ID  NAME ")
+
+
+def test_says_when_nobody_is_found(minasidor: Run, anna: User) -> None:
+    assert minasidor("users", "find", "nobody") == Result(
+        1, "", "minasidor: no user matches 'nobody'\n"
+    )
+
+
+def test_shows_a_user_by_address_or_id(minasidor: Run, anna: User) -> None:
+    result = minasidor("users", "show", "ASA.oberg@exempelbygg.example")
+    assert result.status == 0
+    lines = result.out.splitlines()
+    for line in ("Name:             Åsa Öberg", "E-mail confirmed: no", "Sessions:         1"):
+        assert line in lines
+    assert "Two-factor:       on, 9 recovery codes left" in lines
+    assert any(line.startswith("10 ") and "administrator" in line for line in lines)
+    assert any("login" in line and "203.0.113.5" in line for line in lines)
+    assert "two_factor.on" in result.out
+    assert minasidor("users", "show", anna.id) == result
+    assert minasidor("users", "show", "9").status == 1
+
+
+def test_what_a_customer_typed_does_not_steer_the_terminal(
+    minasidor: Run, database: str, anna: User
+) -> None:
+    execute(database, "UPDATE users SET given_name = '\x1b[2J'")
+    assert "\x1b" not in minasidor("users", "find", "exempelbygg").out
+
+
+# Limits and claims
+
+
+def test_every_limit_can_be_lifted(database: str) -> None:
+    of_one_registration = {limits.EMAIL_IN_USE.name, limits.SENT_AGAIN.name}
+
+    async def named() -> set[str]:
+        user = await a_user()
+        device = KnownDevice.hashed("a device")
+        _ = await KnownDevice.create(user_id=user.id, device_hash=device, seen_at=clock.now())
+        _ = await an_account()
+        of = [
+            await lifting.of_user(user.email, "203.0.113.1"),
+            await lifting.of_customer("100200"),
+            lifting.of_address("203.0.113.1"),
+            lifting.of_site(),
+        ]
+        return {use.limit.name for whose in of for use in whose.uses}
+
+    # Those of one registration are over with it, an hour at most; ALARM only spares the operator.
+    assert within(database, named) | of_one_registration | {limits.ALARM.name} == set(Limit.all)
+
+
+def test_lifts_what_keeps_a_user_out(minasidor: Run, database: str, anna: User) -> None:
+    email = "asa.oberg@exempelbygg.example"
+    known = Client("203.0.113.5", device="a device")
+    strange = Client("203.0.113.77")
+
+    async def fail() -> None:
+        for client in (known, strange):
+            for _ in range(30):
+                await login.check(email, "wrong", client)
+
+    async def outcomes() -> list[bool]:
+        return [bool((await login.check(email, PASSWORD, c)).user) for c in (known, strange)]
+
+    within(database, fail)
+    assert within(database, outcomes) == [False, False]
+    shown = minasidor("limits", "show", email).out
+    assert re.search(r"login: user and known device +20 of 20 ", shown)
+
+    result = minasidor("limits", "lift", "--user", email, "--operator", "Kim")
+    assert result.status == 0
+    assert "login: user and known device" in result.out
+    assert within(database, outcomes) == [True, False]
+
+    assert minasidor("limits", "lift", "--user", email, "--address", "203.0.113.77").status == 0
+    assert within(database, outcomes) == [True, True]
+    assert minasidor("limits", "lift", "--user", email).out.startswith("there was nothing to lift")
+    events = rows(database, "SELECT user_id, operator FROM events WHERE kind = 'limits.lifted'")
+    assert events[0] == (anna.id, "Kim")
+
+
+@pytest.mark.parametrize("organisation_number", ["4421013378", "4001019803"])
+def test_lifts_what_keeps_a_customer_from_registering(
+    minasidor: Run, database: str, organisation_number: str
+) -> None:
+    suffix = organisation_number[-4:]
+
+    async def sweep() -> None:
+        _ = await an_account("500", organisation_number)
+        for number in range(25):
+            await prove(f"9{number}", suffix, Client(f"203.0.113.{number}"))
+            await prove("500", f"{number:04}", Client(f"203.0.114.{number}"))
+
+    async def proven() -> bool:
+        return await prove("500", suffix, Client("203.0.115.1")) is not None
+
+    within(database, sweep)
+    assert not within(database, proven)
+    result = minasidor("limits", "lift", "--customer", "00500", "--operator", "Kim")
+    assert result.status == 0
+    assert within(database, proven)
+    assert suffix not in result.out
+    events = rows(database, "SELECT customer_account_id, operator, data FROM events")
+    assert events[-1][:2] == (1, "Kim")
+    assert suffix not in events[-1][2]
+
+
+def test_lifts_an_address(minasidor: Run, database: str) -> None:
+    async def fail() -> None:
+        _ = await an_account("500")
+        for number in range(12):
+            await prove(str(number + 1), f"{number:04}", Client(f"2001:db8::{number}"))
+
+    async def proven() -> bool:
+        return await prove("500", "3378", Client("2001:db8::99")) is not None
+
+    within(database, fail)
+    assert not within(database, proven)
+    assert "10 of 10" in minasidor("limits", "show", "2001:db8::1234").out
+    assert minasidor("limits", "lift", "--address", "2001:db8::1234").status == 0
+    assert within(database, proven)
+
+
+def test_shows_all_limits(minasidor: Run, database: str) -> None:
+    async def fail() -> None:
+        for number in range(12):
+            await prove(str(number + 1), f"{number:04}", Client("203.0.113.1"))
+
+    within(database, fail)
+    lines = minasidor("limits", "show").out.splitlines()
+    assert lines[0] == "claims are open"
+    assert any(
+        line.startswith("claim: client address, hour")
+        and line.endswith("10 in 1 hour       1        1")
+        for line in lines
+    ), lines
+    assert len([line for line in lines if ": " in line]) == len(Limit.all)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ((), "say whose: --user, --customer, --address or --site"),
+        (("--user", "anna"), "--user takes an e-mail address"),
+        (("--customer", "x"), "'x' is no e-mail address, no customer number and no client address"),
+        (("--address", "office"), "'office' is no IP address"),
+    ],
+)
+def test_says_what_lifting_wants(minasidor: Run, arguments: tuple[str, ...], line: str) -> None:
+    assert minasidor("limits", "lift", *arguments) == Result(2, "", f"minasidor: {line}\n")
+
+
+def test_claims_are_closed_and_opened(minasidor: Run, database: str) -> None:
+    async def is_open() -> bool:
+        return await Switch.is_open(Switch.CLAIMS)
+
+    assert minasidor("claims", "close", "--operator", "Kim").out == "claims are closed now\n"
+    assert not within(database, is_open)
+    assert minasidor("claims", "close").out == "claims were closed already\n"
+    assert minasidor("--operator", "Lo", "claims", "open").out == "claims are open now\n"
+    assert within(database, is_open)
+    assert rows(database, "SELECT kind, operator FROM events ORDER BY id") == [
+        ("claims.closed", "Kim"),
+        ("claims.opened", "Lo"),
+    ]
+
+
+def test_the_operator_is_the_one_at_the_terminal(
+    minasidor: Run, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert minasidor("claims", "close").status == 0
+    monkeypatch.setenv("SUDO_USER", "lo")
+    assert minasidor("claims", "open").status == 0
+    (first,), (second,) = rows(database, "SELECT operator FROM events ORDER BY id")
+    assert first not in ("", "lo")
+    assert second == "lo"
+
+
+# What is wrong
+
+
+def test_says_when_the_schema_is_old(
+    minasidor: Run, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(databases, "_migration_names", lambda: ["9999_of_tomorrow"])
+    assert minasidor("claims", "open") == Result(
+        1,
+        "",
+        "minasidor: the database lacks tables of this version: run 'minasidor migrate'\n",
+    )
+
+
+def test_makes_no_database_by_mistake(
+    minasidor: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mistyped.sqlite3"
+    monkeypatch.setenv("MINASIDOR_DATABASE_URL", f"sqlite://{path}")
+    assert minasidor("users", "find", "a") == Result(
+        1, "", f"minasidor: there is no database {path} yet: 'minasidor migrate' makes it\n"
+    )
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("import-customers",), ("users",), ("users", "find"), ("limits", "lift"), ("claims",)],
+)
+def test_every_command_has_its_help(minasidor: Run, arguments: tuple[str, ...]) -> None:
+    result = minasidor(*arguments, "--help")
+    assert (result.status, result.err) == (0, "")
+    assert result.out.startswith("usage: minasidor")
+
+
+def launched(environ: dict[str, str], *arguments: str) -> Result:
+    """The real command, as a process of its own."""
+    clean = {name: value for name, value in os.environ.items() if "MINASIDOR_" not in name}
+    done = subprocess.run(
+        [*COMMAND, *arguments],
+        cwd=ROOT,
+        env=clean | environ,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+def test_a_taken_port_is_one_clear_line(database: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = launched(environment(database) | {"MINASIDOR_PORT": str(port)}, "run")
+    assert result == Result(
+        2,
+        "",
+        f"minasidor: port {port} on 127.0.0.1 cannot be used (Address already in use);"
+        " set MINASIDOR_PORT to another one\n",
+    )
+
+
+def test_a_missing_folder_is_one_clear_line(tmp_path: Path) -> None:
+    path = tmp_path / "missing" / "portal.sqlite3"
+    for command in ("migrate", "run"):
+        assert launched(environment(f"sqlite://{path}"), command) == Result(
+            2,
+            "",
+            f"minasidor: The database cannot be opened: the folder {path.parent} does not exist\n",
+        )
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://a@b/c", "postgres://user:se/cret@host/db", "no address", "postgres://h:port/x"]
+)
+def test_an_unreadable_database_url_is_one_clear_line(database: str, url: str) -> None:
+    result = launched(environment(database) | {"MINASIDOR_DATABASE_URL": url}, "claims", "open")
+    assert (result.status, result.out) == (2, "")
+    assert result.err.startswith("minasidor: MINASIDOR_DATABASE_URL cannot be read: it must look")
+    assert "se/cret" not in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_a_database_that_is_away_is_one_clear_line(database: str) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"postgres://minasidor@127.0.0.1:{port}/minasidor"
+    result = launched(environment(database) | {"MINASIDOR_DATABASE_URL": url}, "claims", "open")
+    assert (result.status, result.out) == (2, "")
+    assert result.err.startswith("minasidor: The database cannot be opened: ")
+    assert result.err.count("\n") == 1
+
+
+def test_a_pipe_that_closes_early_is_no_error(database: str) -> None:
+    command = (
+        f"{sys.executable} -c 'import sys; from web.cli import main; sys.exit(main())' --help; "
+        "echo $? >&2"
+    )
+    done = subprocess.run(
+        ["sh", "-c", f"( {command} ) | head -1"],  # noqa: S607 - the shell is what is tested
+        cwd=ROOT,
+        env={**os.environ, **environment(database)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.stderr == "0\n"
