@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ _BUILT_FOR_THIS_MACHINE = "-O3 -march=native"
 
 def main() -> int:
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers end too
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="minasidor-bench-") as folder:
         for row in _rows(Path(folder), options):

@@ -165,8 +165,8 @@ def flood(
         pages.begin("load", port=portal.port, requests=asked, seconds=6.0, **steady)
         quiet.append(_slowest(_checked(pages.answer(), 200)))
         requests = [login(16 + n % 240) for n in range(240)]
-        logins.begin("load", port=portal.port, requests=requests, connections=64, seconds=8.0)
-        pages.begin("load", port=portal.port, requests=asked, seconds=8.0, **steady)
+        logins.begin("load", port=portal.port, requests=requests, connections=64, seconds=12.0)
+        pages.begin("load", port=portal.port, requests=asked, seconds=12.0, **steady)
         flooded.append(_slowest(_checked(pages.answer(), 200)))
         answer = _checked(logins.answer(), 303)
         reached.append(answer["count"] / answer["seconds"])

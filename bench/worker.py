@@ -85,16 +85,16 @@ class Load:
         self.finished = asyncio.Event()
         self.idle.extend([await self._connect() for _ in range(self.connections)])
         everybody = list(self.idle)
-        started, cpu = self.loop.time(), time.process_time()
+        started, cpu = time.perf_counter(), time.process_time()
         self.until = started + self.seconds if self.seconds else float("inf")
         if self.rate:
             await self._keep_pace(started)
         else:
             while self.idle and self._more():
-                self._ask(self.idle.popleft(), self.loop.time())
+                self._ask(self.idle.popleft(), time.perf_counter())
         async with asyncio.timeout(_ANSWERS_IN_TIME):
             await self.finished.wait()
-        ended, cpu = self.loop.time(), time.process_time() - cpu
+        ended, cpu = time.perf_counter(), time.process_time() - cpu
         self.closing = True
         for connection in everybody:
             connection.transport.close()
@@ -117,7 +117,7 @@ class Load:
         return connection
 
     def _more(self) -> bool:
-        return self.loop.time() < self.until and (not self.count or self.sent < self.count)
+        return time.perf_counter() < self.until and (not self.count or self.sent < self.count)
 
     def _ask(self, connection: Connection, due: float) -> None:
         self.under_way += 1
@@ -130,11 +130,11 @@ class Load:
         if connection.status == 0:
             raise SystemExit("the server closed the connection")
         self.under_way -= 1
-        self.latencies.append(self.loop.time() - connection.due)
+        self.latencies.append(time.perf_counter() - connection.due)
         self.statuses[str(connection.status)] += 1
         self.size, self.last = connection.size, connection.body
         if not self.rate and self._more():
-            self._ask(connection, self.loop.time())
+            self._ask(connection, time.perf_counter())
         else:
             self.idle.append(connection)
             if self.under_way == 0 and not self._more():
@@ -145,7 +145,7 @@ class Load:
         number = 0
         while self._more():
             due = started + number / self.rate
-            if (wait := due - self.loop.time()) > 0:
+            if (wait := due - time.perf_counter()) > 0:
                 await asyncio.sleep(wait)
             if not self.idle:
                 self.idle.append(await self._connect())

@@ -38,7 +38,13 @@ async def prove(
     await _slow_down(attempt, most_at_site)
     if attempt.refused_by:
         # Written down like a counted failure, so that the time does not tell the two apart.
-        _ = await limits.spend(limits.CLAIM_REFUSED.of())
+        refused = await limits.spend(limits.CLAIM_REFUSED.of())
+        await alarms.ring_if_reached(
+            refused,
+            limits.CLAIM_REFUSED,
+            limits.CLAIM_REFUSED.most,
+            "Somebody may be sweeping over the numbers: 'minasidor limits show'.",
+        )
         _log.warning(
             "claim.limited", extra={"limit": attempt.refused_by.name, "address": client.address}
         )

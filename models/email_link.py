@@ -7,9 +7,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
 from tortoise import fields
+from tortoise.expressions import Q
 from tortoise.models import Model
 
 from models import clock, tokens
+from models.databases import atomic, execute
 
 if TYPE_CHECKING:
     from models.membership import Membership
@@ -77,19 +79,23 @@ class EmailLink(Model):
         membership_id: int | None = None,
     ) -> tuple[Self, str]:
         """A new link and its token. It replaces the user's earlier ones of the same purpose."""
-        now = clock.now()
-        if purpose.newest_wins:
-            earlier = cls.filter(user_id=user_id, purpose=purpose, used_at=None, replaced_at=None)
-            await earlier.update(replaced_at=now)
-        token = tokens.new()
-        link = await cls.create(
-            token_hash=tokens.hashed(token),
-            purpose=purpose,
-            email=email,
-            user_id=user_id,
-            membership_id=membership_id,
-            created_at=now,
-        )
+        now, token = clock.now(), tokens.new()
+        async with atomic():
+            if purpose.newest_wins:
+                # Locks the user's row: of several at once all but the last one are replaced.
+                await execute("UPDATE users SET id = id WHERE id = ?", user_id)
+                earlier = cls.filter(
+                    user_id=user_id, purpose=purpose, used_at=None, replaced_at=None
+                )
+                await earlier.update(replaced_at=now)
+            link = await cls.create(
+                token_hash=tokens.hashed(token),
+                purpose=purpose,
+                email=email,
+                user_id=user_id,
+                membership_id=membership_id,
+                created_at=now,
+            )
         return link, token
 
     @classmethod
@@ -122,9 +128,13 @@ class EmailLink(Model):
                 return self.membership_id is None
 
     async def consume(self) -> bool:
-        """Use the link up. Of several at once exactly one gets True."""
-        unused = EmailLink.filter(id=self.id, used_at=None, replaced_at=None)
-        return await unused.update(used_at=clock.now()) == 1
-
-    async def mail_was_sent(self) -> None:
-        await EmailLink.filter(id=self.id, sent_at=None).update(sent_at=clock.now())
+        """Use the link up, in its time. Of several at once exactly one gets True."""
+        now = clock.now()
+        oldest = now - self.purpose.lifetime
+        unused = EmailLink.filter(
+            Q(sent_at__gt=oldest) | Q(sent_at=None, created_at__gt=oldest),
+            id=self.id,
+            used_at=None,
+            replaced_at=None,
+        )
+        return await unused.update(used_at=now) == 1

@@ -19,6 +19,7 @@ from models.databases import atomic, fetch
 from models.event import Event
 from models.limits import Limit, Spent, SpentValue, Use
 from models.session import KnownDevice, Session
+from models.totp import Totp
 from models.user import User, email_key
 
 
@@ -68,9 +69,11 @@ class Whose:
         ]
 
     async def lift(self, operator: str) -> list[Standing]:
-        """Start them all over; the standings as they were. Nothing used: nothing is written."""
+        """Start them all over, a paused app too; the standings as they were."""
         async with atomic():
             standings = await self.standings()
+            if self.user_id:
+                await Totp.filter(user_id=self.user_id).update(paused_at=None, failures=0)
             if standings:
                 uses = [standing.use for standing in standings]
                 await SpentValue.filter(_these(uses)).delete()

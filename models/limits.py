@@ -158,8 +158,9 @@ async def spend(*uses: Use) -> Attempt:
             if len(rows) < len(counted):
                 raise _Refused
     except _Refused:
-        refused = next(use for use in counted if use.limit.name not in counts)
-        return Attempt([], refused.limit, await _wait(refused), counts)
+        waits = {use.limit: await _wait(use) for use in counted if use.limit.name not in counts}
+        longest = max(waits, key=lambda limit: waits[limit])
+        return Attempt([], longest, waits[longest], counts)
     return Attempt(counted, None, timedelta(), counts)
 
 
@@ -176,16 +177,16 @@ async def _count(uses: list[Use]) -> list[dict[str, Any]]:
         )
         for u in uses
     )
+    # Also over: a period that ends later than a new one would. The server's clock ran ahead once.
+    over = "(spent_limits.resets_at <= ? OR spent_limits.resets_at > excluded.resets_at)"
     sql = f"""
         INSERT INTO spent_limits (name, key, count, most, resets_at)
         VALUES {", ".join(["(?, ?, ?, ?, ?)"] * len(rows))}
         ON CONFLICT (name, key) DO UPDATE SET
-            count = CASE WHEN spent_limits.resets_at <= ?
-                    THEN 1 ELSE spent_limits.count + 1 END,
+            count = CASE WHEN {over} THEN 1 ELSE spent_limits.count + 1 END,
             most = excluded.most,
-            resets_at = CASE WHEN spent_limits.resets_at <= ?
-                        THEN excluded.resets_at ELSE spent_limits.resets_at END
-        WHERE spent_limits.resets_at <= ? OR spent_limits.count < excluded.most
+            resets_at = CASE WHEN {over} THEN excluded.resets_at ELSE spent_limits.resets_at END
+        WHERE {over} OR spent_limits.count < excluded.most
         RETURNING name, count"""  # noqa: S608 - only placeholders are put in
     return await fetch(sql, *(value for row in rows for value in row), now, now, now)
 
@@ -195,7 +196,7 @@ async def _is_new_value(use: Use) -> bool:
     sql = """
         INSERT INTO spent_values (name, key, value, resets_at) VALUES (?, ?, ?, ?)
         ON CONFLICT (name, key, value) DO UPDATE SET resets_at = excluded.resets_at
-        WHERE spent_values.resets_at <= ?
+        WHERE spent_values.resets_at <= ? OR spent_values.resets_at > excluded.resets_at
         RETURNING id"""
     until = now + int(use.limit.per.total_seconds())
     return bool(await fetch(sql, use.limit.name, use.key, use.value, until, now))

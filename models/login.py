@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 
 from models import alarms, limits, passwords
 from models.client import Client
 from models.session import KnownDevice
 from models.user import User, email_key
+
+_AT_ONCE = 4  # logins that are looked up; hashing is a queue of its own
 
 _log = logging.getLogger("minasidor.login")
 
@@ -24,8 +28,9 @@ class Outcome:
 
 async def check(email: str, password: str, client: Client) -> Outcome:
     """The user whom both belong to. Raises passwords.Busy."""
-    user = await User.by_email(email)
-    attempt = await limits.spend(*await _uses(user, email_key(email), client))
+    async with _door(asyncio.get_running_loop()):
+        user = await User.by_email(email)
+        attempt = await limits.spend(*await _uses(user, email_key(email), client))
     if attempt.refused_by:
         _log.warning(
             "login.limited", extra={"limit": attempt.refused_by.name, "address": client.address}
@@ -51,13 +56,24 @@ async def check(email: str, password: str, client: Client) -> Outcome:
     return Outcome(user)
 
 
+@cache
+def _door(loop: asyncio.AbstractEventLoop) -> asyncio.Semaphore:
+    # A crowd passes a few at a time, so that everybody else's pages get their turns in between.
+    return asyncio.Semaphore(_AT_ONCE)
+
+
 async def check_again(user_id: int, password: str) -> Outcome:
     """The signed-in user's password, asked for once more. Raises passwords.Busy."""
     attempt = await limits.spend(limits.PASSWORD_AGAIN.of(str(user_id)))
     if attempt.refused:
         return Outcome(wait=attempt.wait)
     user = await User.get(id=user_id)
-    if not await user.has_password(password):
+    try:
+        right = await user.has_password(password)
+    except passwords.Busy:
+        await attempt.give_back()
+        raise
+    if not right:
         return Outcome()
     await attempt.give_back()
     return Outcome(user)

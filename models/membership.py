@@ -48,6 +48,10 @@ _OTHERS = """
     ORDER BY a.name LIMIT ?"""
 
 
+class AccountClosed(Exception):
+    """The customer account was closed after the claim was proven."""
+
+
 class Membership(Model):
     """A user's access to one customer account."""
 
@@ -73,9 +77,11 @@ class Membership(Model):
     async def admit(cls, user: User, account: CustomerAccount) -> Self:
         """Give the user who has proven the claim access; the first one becomes administrator.
 
-        Tells those whom it concerns by mail. Somebody who has access already keeps it as it is.
+        Tells those whom it concerns by mail. Somebody who has access already keeps it, and becomes
+        administrator where there is none any more. Raises AccountClosed.
         """
         if existing := await cls.get_or_none(user_id=user.id, customer_account_id=account.id):
+            await existing._become_administrator_if_there_is_none(user, account)
             return existing
         try:
             async with atomic():
@@ -85,9 +91,7 @@ class Membership(Model):
 
     @classmethod
     async def _create(cls, user: User, account: CustomerAccount) -> Self:
-        # One UPDATE decides who is first, however many claim at once.
-        unclaimed = CustomerAccount.filter(id=account.id, active_administrators=0)
-        is_first = await unclaimed.update(active_administrators=1) == 1
+        is_first = await _is_first(account)
         membership = await cls.create(
             user_id=user.id,
             customer_account_id=account.id,
@@ -102,6 +106,19 @@ class Membership(Model):
         else:
             await membership._tell_the_administrators(user, account)
         return membership
+
+    async def _become_administrator_if_there_is_none(
+        self, user: User, account: CustomerAccount
+    ) -> None:
+        async with atomic():
+            if self.role is Role.ADMINISTRATOR or not await _is_first(account):
+                return
+            self.role = Role.ADMINISTRATOR
+            await Membership.filter(id=self.id).update(role=self.role)
+            await Event.record(
+                "membership.promoted", user=user, customer_account=account, role=self.role
+            )
+            await self._tell_the_contact(user, account)
 
     @classmethod
     async def of_account(cls, customer_account_id: int) -> list[Member]:
@@ -145,11 +162,17 @@ class Membership(Model):
             await self._tell("new_administrator", account.contact_email, user, account)
 
     async def _tell_the_administrators(self, user: User, account: CustomerAccount) -> None:
+        # Only proven addresses: a mistyped one would tell a stranger of the company.
         administrators = Membership.filter(
-            customer_account_id=account.id, role=Role.ADMINISTRATOR
-        ).values_list("user__email", flat=True)
-        for email in await administrators:
-            await self._tell("new_member", str(email), user, account)
+            customer_account_id=account.id,
+            role=Role.ADMINISTRATOR,
+            user__email_confirmed_at__not_isnull=True,
+        )
+        emails = [
+            str(email) for email in await administrators.values_list("user__email", flat=True)
+        ]
+        for email in emails or ([account.contact_email] if account.contact_email else []):
+            await self._tell("new_member", email, user, account)
 
     async def _tell(self, kind: str, email: str, user: User, account: CustomerAccount) -> None:
         link, token = await EmailLink.issue(Purpose.NOT_US, email=email, membership_id=self.id)
@@ -163,3 +186,11 @@ class Membership(Model):
             customer_account_name=account.name,
             at=clock.now().isoformat(),
         )
+
+
+async def _is_first(account: CustomerAccount) -> bool:
+    """Take the place of the first administrator. One UPDATE decides, however many claim at once."""
+    if not await CustomerAccount.exists(id=account.id, closed_at=None):
+        raise AccountClosed
+    unclaimed = CustomerAccount.filter(id=account.id, active_administrators=0)
+    return await unclaimed.update(active_administrators=1) == 1

@@ -11,6 +11,7 @@ from tortoise.expressions import F
 from tortoise.models import Model
 
 from models import clock, keys, tokens
+from models.databases import atomic, execute
 
 if TYPE_CHECKING:
     from models.email_link import EmailLink
@@ -82,10 +83,21 @@ class OutgoingMail(Model):
         return data
 
     async def was_sent(self, *, keep_data: bool = False) -> None:
-        """It is with the mail server. The data is erased unless development wants to show it."""
-        await self._close(keep_data, sent_at=clock.now())
+        """It is with the mail server. The data is erased unless development wants to show it.
 
-    async def is_given_up(self) -> None:
+        The time of its link starts now.
+        """
+        now = clock.now()
+        async with atomic():
+            await self._close(keep_data, sent_at=now)
+            if self.link_id:
+                await execute(
+                    "UPDATE email_links SET sent_at = ? WHERE id = ? AND sent_at IS NULL",
+                    now,
+                    self.link_id,
+                )
+
+    async def give_up(self) -> None:
         """It is no longer of use, or has failed for a day."""
         await self._close(keep_data=False, given_up_at=clock.now())
 
@@ -93,7 +105,7 @@ class OutgoingMail(Model):
         """It could not be sent: when it is tried again, or None when the mail is given up."""
         now = clock.now()
         if now - self.created_at >= self.GIVES_UP_AFTER:
-            await self.is_given_up()
+            await self.give_up()
             return None
         doubled = self.FIRST_RETRY * 2 ** min(self.attempts - 1, 10)
         retry_at: datetime = now + min(doubled, self.LONGEST_RETRY)

@@ -17,13 +17,9 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from zxcvbn import zxcvbn
 
-SHORTEST = (
-    12  # the default of MINASIDOR_PASSWORD_MIN_LENGTH; NIST SP 800-63B-4 §3.1.1.2 floors it at 8
-)
 LONGEST = 128
-_WEIGHED = (
-    64  # code points that the guess estimate reads; its time grows fast with length (measured)
-)
+# Code points that the guess estimate reads; its time grows fast with length (measured).
+_WEIGHED = 64
 _LOOKALIKES = frozenset("@({[<!|$+%")  # the signs that zxcvbn takes for letters
 _MOST_LOOKALIKES = 2  # different ones; each more multiplies the time
 _TOO_FEW_GUESSES = 3  # zxcvbn's score: below 3 means under 10^8 guesses

@@ -74,6 +74,12 @@ class RecoveryCode(Model):
         await cls.filter(user_id=user_id).update(code_encrypted=None)
 
     @classmethod
+    async def forget_shown(cls) -> int:
+        """Erase what nobody said to have saved within the hour; how many."""
+        waiting = cls.filter(code_encrypted__not_isnull=True, created_at__lte=_oldest_shown())
+        return await waiting.update(code_encrypted=None)
+
+    @classmethod
     async def left(cls, user_id: int) -> int:
         return await cls.filter(user_id=user_id, used_at=None).count()
 

@@ -9,14 +9,14 @@ from tortoise import fields
 from tortoise.exceptions import IntegrityError
 from tortoise.models import Model
 
-from models import clock, limits, tokens
+from models import clock, limits, passwords, tokens
 from models.claim import prove
 from models.client import Client
 from models.customer_account import CustomerAccount
 from models.databases import atomic
 from models.email_link import EmailLink, Purpose
 from models.event import Event
-from models.membership import Membership
+from models.membership import AccountClosed, Membership
 from models.outgoing_mail import OutgoingMail
 from models.session import How, Session
 from models.user import TwoFactor, User, email_key
@@ -66,11 +66,16 @@ class Registration(Model):
         indexes = (("customer_account_id",), ("user_id",))
 
     @classmethod
-    async def start(cls) -> tuple[Self, str]:
-        """A new one, and the token for the cookie."""
+    async def start(cls) -> str:
+        """A new one; the token for the cookie."""
         token = tokens.new()
-        registration = await cls.create(token_hash=tokens.hashed(token), started_at=clock.now())
-        return registration, token
+        _ = await cls.create(token_hash=tokens.hashed(token), started_at=clock.now())
+        return token
+
+    @classmethod
+    async def forget_run_out(cls) -> int:
+        """Delete those that ran out, with the name and the address that were typed; how many."""
+        return await cls.filter(started_at__lte=clock.now() - cls.LIFETIME).delete()
 
     @classmethod
     async def find(cls, token: str) -> Self | None:
@@ -110,7 +115,7 @@ class Registration(Model):
     async def create_user(self, password_hash: str, client: Client) -> str:
         """Steg 3: user, access, mails and session in one transaction; the session's token.
 
-        Raises EmailInUse, or AlreadyFinished when this registration has made its user before.
+        Raises EmailInUse, AccountClosed, or AlreadyFinished when it has made its user before.
         """
         assert self.customer_account is not None  # noqa: S101 - Steg 2 comes first: the page's guard
         if await User.exists(email_key=email_key(self.email)):
@@ -167,14 +172,27 @@ class Registration(Model):
         if user is None or user.two_factor is not TwoFactor.UNANSWERED or self.has_run_out:
             return False
         attempt = await limits.spend(limits.SENT_AGAIN.of(str(self.id)))
-        if attempt.refused or not await user.has_password(password):
+        if attempt.refused:
             return False
-        await attempt.give_back()
-        return True
+        try:
+            right = await user.has_password(password)
+        except passwords.Busy:
+            await attempt.give_back()
+            raise
+        if right:
+            await attempt.give_back()
+        return right
 
-    async def link_at_login(self) -> None:
-        """'Logga in och koppla kundkontot': the proven claim waits for the address's owner."""
+    async def link_at_login(self) -> bool:
+        """'Logga in och koppla kundkontot': the proven claim waits for the address's owner.
+
+        False when the claim is too old for that.
+        """
+        self.is_linking = True
+        if not self.awaits_login:
+            return False
         await Registration.filter(id=self.id, finished_at=None).update(is_linking=True)
+        return True
 
     @property
     def awaits_login(self) -> bool:
@@ -192,14 +210,15 @@ class Registration(Model):
         account = self.customer_account
         if not self.awaits_login or account is None or user.email_key != email_key(self.email):
             return False
-        async with atomic():
-            if not await Registration.filter(id=self.id, finished_at=None).update(
-                finished_at=clock.now()
-            ):
-                return False
-            _ = await Registration.filter(id=self.id).update(user_id=user.id)
-            _ = await Membership.admit(user, account)
-            _ = await User.filter(id=user.id).update(active_customer_account_id=account.id)
+        try:
+            async with atomic():
+                unfinished = Registration.filter(id=self.id, finished_at=None)
+                if not await unfinished.update(finished_at=clock.now(), user_id=user.id):
+                    return False
+                _ = await Membership.admit(user, account)
+                _ = await User.filter(id=user.id).update(active_customer_account_id=account.id)
+        except AccountClosed:
+            return False
         return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -10,7 +11,7 @@ from typing import ClassVar, Self
 from tortoise import fields
 from tortoise.models import Model
 
-from models import clock, keys, tokens
+from models import clock, databases, keys, tokens
 from models.client import Client
 from models.databases import Statement, execute_all, fetch, moment
 from models.event import Event
@@ -206,6 +207,7 @@ class Identity:
     user: SignedInUser
     customer_account: ReachedAccount | None
     authenticated_at: datetime
+    remembered: bool
 
     @property
     def is_recent(self) -> bool:
@@ -247,7 +249,8 @@ async def resume(token: str, customer_number: str | None = None) -> Identity | N
     idle = Session.IDLE_REMEMBERED if remembered else Session.IDLE
     longest = Session.LONGEST_REMEMBERED if remembered else Session.LONGEST
     if now - seen >= idle or now - created >= longest:
-        await Session.filter(id=row["session_id"]).delete()
+        with suppress(databases.Unavailable):
+            await Session.filter(id=row["session_id"]).delete()
         return None
     account = None
     if row["role"] is not None:
@@ -258,10 +261,11 @@ async def resume(token: str, customer_number: str | None = None) -> Identity | N
             row["organisation_number"],
             Role(row["role"]),
         )
-    if now - seen >= Session.SEEN_EVERY:
-        await Session.filter(id=row["session_id"]).update(seen_at=now)
-    if account and account.id != row["active_customer_account_id"]:
-        await User.filter(id=row["user_id"]).update(active_customer_account_id=account.id)
+    with suppress(databases.Unavailable):  # pages are read also while nothing can be written
+        if now - seen >= Session.SEEN_EVERY:
+            await Session.filter(id=row["session_id"]).update(seen_at=now)
+        if account and account.id != row["active_customer_account_id"]:
+            await User.filter(id=row["user_id"]).update(active_customer_account_id=account.id)
     return Identity(
         session_id=row["session_id"],
         token_hash=token_hash,
@@ -275,6 +279,7 @@ async def resume(token: str, customer_number: str | None = None) -> Identity | N
         ),
         customer_account=account,
         authenticated_at=moment(row["authenticated_at"]),
+        remembered=remembered,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
@@ -110,8 +109,3 @@ async def active_customer_number(user_id: int) -> str | None:
     """The account to land on after login: the one used last, else the first one that is active."""
     rows = await fetch(_ACTIVE_FIRST, user_id)
     return rows[0]["customer_number"] if rows else None
-
-
-def is_recent(moment: datetime, within_seconds: int) -> bool:
-    """Whether `moment` was at most that long ago."""
-    return (clock.now() - moment).total_seconds() <= within_seconds

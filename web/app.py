@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from models import databases, keys
 from web import errors, rendering
 from web.jobs.mail import MailWorker
+from web.jobs.retention import RetentionWorker
 from web.mail import Composer
 from web.middleware.body import Body
 from web.middleware.failures import Failures
@@ -51,11 +52,14 @@ def create_app(settings: Settings) -> Starlette:
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     await databases.open(app.state.settings.database_url)
-    app.state.mail_worker.start()
+    workers = (app.state.mail_worker, RetentionWorker())
+    for worker in workers:
+        worker.start()
     try:
         yield
     finally:
-        await app.state.mail_worker.stop()
+        for worker in workers:
+            await worker.stop()
         await databases.close()
 
 

@@ -11,7 +11,6 @@ NO_MATCH = (
     "Uppgifterna stämmer inte överens. Kontrollera kundnumret och de fyra siffrorna, "
     "eller ring oss."
 )
-CLOSED = "Det går inte att registrera konton just nu. Ring oss så hjälper vi dig."
 
 
 @dataclass
@@ -37,8 +36,8 @@ class ClaimForm(Form):
             numbers.organisation_suffix(self.organisation_suffix) or "",
         )
 
-    def refuse(self, sentence: str = NO_MATCH) -> None:
-        self.error = sentence
+    def refuse(self) -> None:
+        self.error = NO_MATCH
 
     def forget_suffix(self) -> None:
         """The four digits are never refilled: they may be part of a personal number."""

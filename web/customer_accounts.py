@@ -8,6 +8,7 @@ from starlette.responses import Response
 from models import Address, CustomerAccount, Membership, User
 from models.claim import prove
 from models.customer_account import shown
+from models.membership import AccountClosed
 from web import claim, guards, sessions
 from web.claim import ClaimForm
 from web.pages import Page
@@ -48,18 +49,22 @@ class Add(Page):
     async def post(self, request: Request) -> Response:
         identity = guards.signed_in(request)
         form = await ClaimForm.read(request)
-        if form.is_valid():
-            if not await claim.is_open():
-                form.refuse(claim.CLOSED)
-            elif account := await prove(*form.numbers, sessions.client(request)):
-                return await self._admit(request, identity.user.id, account)
-            else:
-                form.refuse()
+        # Closed claims: the page says so in place of the form.
+        if form.is_valid() and await claim.is_open():
+            account = await prove(*form.numbers, sessions.client(request))
+            if account and (response := await self._admit(request, identity.user.id, account)):
+                return response
+            form.refuse()
         return await self._page(request, form, status_code=422)
 
-    async def _admit(self, request: Request, user_id: int, account: CustomerAccount) -> Response:
+    async def _admit(
+        self, request: Request, user_id: int, account: CustomerAccount
+    ) -> Response | None:
         had_it = await Membership.exists(user_id=user_id, customer_account_id=account.id)
-        _ = await Membership.admit(await User.get(id=user_id), account)
+        try:
+            _ = await Membership.admit(await User.get(id=user_id), account)
+        except AccountClosed:  # in the moment since the claim
+            return None
         sentence = (
             "Du har redan lagt till det här kundkontot."
             if had_it

@@ -26,6 +26,15 @@ SENTENCES = {
         "Länken gäller inte längre, eftersom uppgifterna har ändrats sedan mejlet skickades."
     ),
 }
+# Those of a notice, which is never sent anew.
+NOTICE_SENTENCES = {
+    State.UNKNOWN: "Länken är inte hel. Kopiera hela adressen ur mejlet, eller ring oss.",
+    State.USED: "Länken är redan använd. Ring oss om något inte stämmer.",
+    State.EXPIRED: "Länken är för gammal. Ring oss så hjälper vi dig.",
+    State.REPLACED: "Det finns en nyare länk. Öppna det senaste mejlet.",
+    State.VOID: "Användaren har redan tagits bort.",
+}
+OPEN_AGAIN = "Sidan var öppen för länge. Öppna länken i mejlet igen."
 OTHER_USER = (
     "Du är inloggad med ett annat användarkonto än det som länken gäller. "
     "Logga ut och öppna länken igen."
@@ -64,8 +73,10 @@ class ConfirmEmail(Page):
         link = await self._link(request)
         user = await User.get(id=link.user_id)
         async with atomic():
-            if await link.consume():
+            if confirmed := await link.consume():
                 await user.confirm_email()
+        if not confirmed:
+            raise SeeOther("email_links:confirm_email")
         response = redirect(
             request,
             await landing(request, user),
@@ -77,7 +88,8 @@ class ConfirmEmail(Page):
 
     async def _link(self, request: Request) -> EmailLink:
         identity = guards.signed_in(request)
-        link = await EmailLink.find(cookies.get(request, "link"), Purpose.CONFIRM_EMAIL)
+        token = cookies.get(request, "link")
+        link = await EmailLink.find(token, Purpose.CONFIRM_EMAIL)
         state = link.state if link else State.UNKNOWN
         if link and link.user_id != identity.user.id:
             raise Dead(OTHER_USER, resend=False)
@@ -86,6 +98,8 @@ class ConfirmEmail(Page):
                 await landing(request, await User.get(id=identity.user.id)),
                 flash=_ALREADY_CONFIRMED,
             )
+        if not token:
+            raise Dead(OPEN_AGAIN, resend=True)
         if link is None or state is not State.OPEN:
             raise Dead(SENTENCES[state], resend=True)
         return link
@@ -118,29 +132,40 @@ class NotUs(Page):
     """'Det var inte vi': whoever was told of a new user can end that access, without logging in."""
 
     async def get(self, request: Request) -> Response:
-        _, context = await self._link(request)
+        _, membership = await self._link(request)
+        context = await self._names(membership)
         return render(request, "email_links/not_us.html", context, secret=True)
 
     async def post(self, request: Request) -> Response:
-        link, context = await self._link(request)
-        membership = await Membership.get(id=link.membership_id)
+        link, membership = await self._link(request)
+        names = await self._names(membership)
         async with atomic():
             if await link.consume():
                 await membership.remove()
-        return render(request, "email_links/not_us_done.html", context, secret=True)
+        person, account = names["person_name"], names["customer_account_name"]
+        response = redirect(
+            request, "home", whole_page=True, flash=f"{person} kan inte längre se {account}."
+        )
+        cookies.delete(response, request, "link")
+        return response
 
-    async def _link(self, request: Request) -> tuple[EmailLink, dict[str, str]]:
-        link = await EmailLink.find(cookies.get(request, "link"), Purpose.NOT_US)
+    async def _link(self, request: Request) -> tuple[EmailLink, Membership]:
+        token = cookies.get(request, "link")
+        if not token:
+            raise Dead(OPEN_AGAIN, resend=False)
+        link = await EmailLink.find(token, Purpose.NOT_US)
         state = link.state if link else State.UNKNOWN
         if link is None or state is not State.OPEN:
-            sentence = (
-                "Användaren har redan tagits bort." if state is State.VOID else SENTENCES[state]
-            )
-            raise Dead(sentence, resend=False)
-        membership = await Membership.get(id=link.membership_id)
+            raise Dead(NOTICE_SENTENCES[state], resend=False)
+        membership = await Membership.get_or_none(id=link.membership_id)
+        if membership is None:
+            raise Dead(NOTICE_SENTENCES[State.VOID], resend=False)
+        return link, membership
+
+    async def _names(self, membership: Membership) -> dict[str, str]:
         user = await User.get(id=membership.user_id)
         account = await CustomerAccount.get(id=membership.customer_account_id)
-        return link, {"person_name": user.name, "customer_account_name": account.name}
+        return {"person_name": user.name, "customer_account_name": account.name}
 
 
 class Dead(SeeOther):

@@ -54,6 +54,11 @@ class Form:
         """Fill `errors` with one Swedish sentence per field that must change."""
 
     @property
+    def fits(self) -> bool:
+        """Whether every field is short enough and printable, so that it can be kept as typed."""
+        return not any(_unreadable(self[f.name], f.metadata) for f in fields(self) if f.init)
+
+    @property
     def failed(self) -> bool:
         return bool(self.errors or self.error)
 
@@ -63,7 +68,10 @@ class Form:
 
 
 def _taken(value: str, metadata: Any) -> str:
-    return value if metadata.get("untouched") else value.strip()
+    if metadata.get("untouched"):
+        return value
+    # Invisible characters come along when copying, and make two addresses look alike.
+    return "".join(c for c in value if unicodedata.category(c) != "Cf").strip()
 
 
 def _unreadable(value: str, metadata: Any) -> str:
@@ -82,8 +90,22 @@ def email_error(email: str) -> str:
     """What is wrong with the address, as a Swedish sentence; empty if nothing is."""
     if not email:
         return "Ange din e-postadress."
-    if not _EMAIL.fullmatch(email):
+    local, _, domain = email.rpartition("@")
+    # "=?" would be read as an encoded word in a mail's header (RFC 2047).
+    if (
+        not _EMAIL.fullmatch(email)
+        or not local.isascii()
+        or "=?" in local
+        or not _is_domain(domain)
+    ):
         return "Ange e-postadressen i formatet namn@exempel.se."
     if len(email_key(email)) > 254:  # folded, some letters become two or three
         return "Skriv högst 254 tecken."
     return ""
+
+
+def _is_domain(domain: str) -> bool:
+    try:
+        return bool(domain.encode("idna"))
+    except UnicodeError:
+        return False

@@ -30,8 +30,6 @@ class Privacy(Page):
             "registration_hours": int(Registration.LIFETIME.total_seconds() // 3600),
             "session_hours": int(Session.IDLE.total_seconds() // 3600),
             "remembered_days": Session.IDLE_REMEMBERED.days,
-            "longest_days": Session.LONGEST.days,
-            "longest_remembered_days": Session.LONGEST_REMEMBERED.days,
             "link_days": Purpose.CONFIRM_EMAIL.lifetime.days,
             "recovery_codes_minutes": int(RecoveryCode.SHOWN_FOR.total_seconds() // 60),
         }

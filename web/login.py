@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from models import Registration, Totp, TwoFactor, User, login
 from models.session import How, LoginChallenge, authenticated_again
+from models.totp import Verdict
 from models.user import active_customer_number
 from web import cookies, guards, next_path, sessions
 from web.forms import Form, email_error, password, text
@@ -20,6 +21,7 @@ from web.two_factor import CodeForm, code_error, too_many
 _log = logging.getLogger("minasidor.login")
 WRONG = "E-postadressen eller lösenordet stämmer inte."
 TOO_LATE = "Inloggningen tog för lång tid. Skriv e-postadress och lösenord igen."
+NOT_LINKED = "Du är inloggad, men kundkontot kopplades inte. Lägg till det här i stället."
 _TABS = ("e-post", "bankid")
 _YEAR = 365 * 24 * 3600  # seconds
 
@@ -48,7 +50,7 @@ class Credentials(Page):
                 request,
                 await landing(request, user, next_path.read(request.query_params.get("next", ""))),
             )
-        form = CredentialsForm(next=request.query_params.get("next", ""))
+        form = CredentialsForm(next=next_path.kept(request.query_params.get("next", "")))
         registration = await waiting_claim(request)
         if registration:
             form.email = registration.email
@@ -56,6 +58,7 @@ class Credentials(Page):
 
     async def post(self, request: Request) -> Response:
         form = await CredentialsForm.read(request)
+        form.next = next_path.kept(form.next)
         if form.is_valid():
             outcome = await login.check(form.email, form.password, sessions.client(request))
             if outcome.user:
@@ -81,14 +84,12 @@ class Credentials(Page):
             "next": form.next,
             "linking": account.name if account else None,
         }
-        response = render(request, "login/credentials.html", context, status_code)
-        if asked in _TABS:
-            cookies.set(response, request, "login_tab", asked, max_age=_YEAR)
-        return response
+        return render(request, "login/credentials.html", context, status_code)
 
     async def _go_on(self, request: Request, user: User, form: CredentialsForm) -> Response:
         remembered, path = form.remember != "", next_path.read(form.next)
         if user.two_factor is TwoFactor.ON:
+            await sessions.end(request)
             token = await LoginChallenge.start(user, remembered=remembered, next_path=path)
             response = redirect(request, "login:code")
             cookies.set(response, request, "session", token)
@@ -123,13 +124,16 @@ class Code(Page):
             _log.info(
                 "login.code_failed", extra={"user": challenge.user_id, "verdict": answer.verdict}
             )
+            if answer.verdict in (Verdict.RIGHT, Verdict.USED):
+                # Sent twice? Then the other one has logged in, and the login page leads on.
+                _ = await self._challenge(request)
             form.errors["code"] = code_error(answer)
         context = {"form": form, "email": challenge.user.email}
         return render(request, self.template, context, status_code=422, secret=True)
 
     async def _challenge(self, request: Request) -> LoginChallenge:
         if request.state.identity:
-            raise SeeOther("login")
+            raise SeeOther("login", whole_page=True)
         challenge = await LoginChallenge.ongoing(cookies.get(request, "session"))
         if challenge is None:
             raise SeeOther("login", flash=TOO_LATE, whole_page=True)
@@ -163,18 +167,20 @@ class ConfirmIdentity(Page):
 
     async def get(self, request: Request) -> Response:
         guards.signed_in(request)
-        form = ConfirmIdentityForm(next=request.query_params.get("next", ""))
+        form = ConfirmIdentityForm(next=next_path.kept(request.query_params.get("next", "")))
         return render(request, self.template, {"form": form, "next": form.next})
 
     async def post(self, request: Request) -> Response:
         identity = guards.signed_in(request)
         form = await ConfirmIdentityForm.read(request)
+        form.next = next_path.kept(form.next)
         if form.is_valid():
             outcome = await login.check_again(identity.user.id, form.password)
             if outcome.user:
                 path = await landing(request, outcome.user, next_path.read(form.next))
                 response = redirect(request, path, whole_page=True)
-                return sessions.keep(response, request, await authenticated_again(identity))
+                token = await authenticated_again(identity)
+                return sessions.keep(response, request, token, remembered=identity.remembered)
             form.errors["password"] = (
                 too_many(outcome.wait) if outcome.wait else "Lösenordet stämmer inte."
             )
@@ -193,11 +199,17 @@ async def complete(
     _log.info(
         "login.ok", extra={"user": user.id, "how": how, "address": sessions.client(request).address}
     )
-    flash = f"{linked.name} är nu kopplat till ditt konto." if linked else None
+    if linked:
+        flash = f"{linked.name} är nu kopplat till ditt konto."
+    elif registration:
+        path, flash = str(request.app.url_path_for("customer_accounts:add")), NOT_LINKED
+    else:
+        flash = None
     to = await landing(request, user, "" if linked else path)
     response = redirect(request, to, whole_page=True, flash=flash)
-    if linked:
+    if registration:
         cookies.delete(response, request, "registration")
+    cookies.set(response, request, "login_tab", "e-post", max_age=_YEAR)
     return sessions.keep(response, request, token, remembered=remembered)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 from typing import Any, Protocol
@@ -11,6 +12,7 @@ from typing import Any, Protocol
 from jinja2 import Environment
 
 from models import OutgoingMail
+from models.email_link import Purpose
 from web.settings import Settings
 
 
@@ -29,7 +31,7 @@ class Composer:
         context = {"base_url": self.settings.base_url, **_KINDS[mail.kind](self, mail.data)}
         message = EmailMessage()
         message["From"] = self.settings.mail_from
-        message["To"] = mail.to or self.settings.alarm_email
+        message["To"] = _address(mail.to or self.settings.alarm_email)
         message["Subject"] = " ".join(self._fill(mail.kind, "subject.txt", context).split())
         message["Date"] = format_datetime(mail.created_at)
         domain = parseaddr(self.settings.mail_from)[1].rpartition("@")[2] or "localhost"
@@ -49,15 +51,18 @@ class Composer:
 def welcome(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
     """To a new user: it names neither kundnummer nor company, the address may be a stranger's."""
     link = composer.link("email_links:open_confirm_email", data["token"])
-    return {"name": data["name"], "email": data["email"], "link": link}
+    return {
+        "name": data["name"],
+        "email": data["email"],
+        "link": link,
+        "days": _days(Purpose.CONFIRM_EMAIL),
+    }
 
 
 def confirm_email(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
     """'Skicka igen'."""
-    return {
-        "name": data["name"],
-        "link": composer.link("email_links:open_confirm_email", data["token"]),
-    }
+    link = composer.link("email_links:open_confirm_email", data["token"])
+    return {"name": data["name"], "link": link, "days": _days(Purpose.CONFIRM_EMAIL)}
 
 
 def new_administrator(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
@@ -73,6 +78,7 @@ def new_member(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
         "customer_account_name": data["customer_account_name"],
         "at": datetime.fromisoformat(data["at"]),
         "link": composer.link("email_links:open_not_us", data["token"]),
+        "days": _days(Purpose.NOT_US),
     }
 
 
@@ -90,3 +96,13 @@ _KINDS: dict[str, Callable[[Composer, dict[str, str]], dict[str, Any]]] = {
     kind.__name__: kind
     for kind in (welcome, confirm_email, new_administrator, new_member, totp_paused, alarm)
 }
+
+
+def _days(purpose: Purpose) -> int:
+    return purpose.lifetime.days
+
+
+def _address(email: str) -> Address:
+    """As a header may hold it: a domain with å, ä or ö in its ASCII form (RFC 5890)."""
+    local, _, domain = email.rpartition("@")
+    return Address(addr_spec=f"{local}@{domain.encode('idna').decode()}")

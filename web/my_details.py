@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models import RecoveryCode, Totp, User, totp
+from models import RecoveryCode, Totp, TwoFactor, User, totp
 from web import guards
 from web.pages import Page
 from web.rendering import redirect, render
@@ -38,6 +38,9 @@ class Credentials(Page):
                     whole_page=True,
                     flash="Tvåfaktorsautentisering är på.",
                 )
+            await user.refresh_from_db()
+            if user.two_factor is TwoFactor.ON:  # sent twice: the other one was right
+                return redirect(request, "my_details:credentials", whole_page=True)
             form.errors["code"] = code_error(answer)
         return await self._page(request, user, form, status_code=422)
 

@@ -33,3 +33,8 @@ def read(signed: str) -> str:
     except BadSignature:
         return ""
     return path if isinstance(path, str) and is_safe(path) else ""
+
+
+def kept(signed: str) -> str:
+    """As it came if it leads somewhere, else ''."""
+    return signed if read(signed) else ""

@@ -20,6 +20,7 @@ from models import (
     limits,
     passwords,
 )
+from models.membership import AccountClosed
 from models.registration import AlreadyFinished, EmailInUse
 from models.session import How, Identity
 from web import claim, cookies, guards, sessions
@@ -33,10 +34,10 @@ from web.settings import Settings
 from web.two_factor import Enrolment, EnrolmentForm, code_error, too_many
 
 _log = logging.getLogger("minasidor.registration")
+CLAIM_TOO_OLD = "Ange kontouppgifterna igen. De gäller i en timme."
 TOO_EASY = "Lösenordet är för lätt att gissa. Välj ett annat."
-_COOKIE_LIFETIME = (
-    7 * 24 * 3600
-)  # seconds: longer than the registration, to be able to say that it ran out
+# Seconds: longer than the registration lives, to be able to say that it ran out.
+_COOKIE_LIFETIME = 7 * 24 * 3600
 
 
 class Method(Page):
@@ -52,10 +53,12 @@ class Method(Page):
             )
         if identity:
             return render(request, "registration/signed_in.html")
-        restarted = (
-            registration is not None and not registration.finished_at and registration.has_run_out
+        # A cookie whose registration is gone, or as good as: it ran out.
+        restarted = bool(cookies.get(request, "registration")) and (
+            registration is None or (not registration.finished_at and registration.has_run_out)
         )
-        return render(request, "registration/method.html", {"restarted": restarted})
+        hours = int(Registration.LIFETIME.total_seconds()) // 3600
+        return render(request, "registration/method.html", {"restarted": restarted, "hours": hours})
 
     async def post(self, request: Request) -> Response:
         if request.state.identity:
@@ -66,7 +69,7 @@ class Method(Page):
             attempt = await limits.spend(limits.REGISTRATIONS.of(sessions.client(request).network))
             if attempt.refused:
                 raise HTTPException(429)
-            _, token = await Registration.start()
+            token = await Registration.start()
             cookies.set(response, request, "registration", token, max_age=_COOKIE_LIFETIME)
         return response
 
@@ -84,13 +87,11 @@ class AccountDetails(Page):
     async def post(self, request: Request) -> Response:
         registration = await ongoing(request)
         form = await ClaimForm.read(request)
-        if form.is_valid():
-            if not await claim.is_open():
-                form.refuse(claim.CLOSED)
-            elif await registration.claim(*form.numbers, sessions.client(request)):
+        # Closed claims: the page says so in place of the form.
+        if form.is_valid() and await claim.is_open():
+            if await registration.claim(*form.numbers, sessions.client(request)):
                 return redirect(request, "registration:personal_details")
-            else:
-                form.refuse()
+            form.refuse()
         return await self._page(request, form, status_code=422)
 
     async def _page(self, request: Request, form: ClaimForm, status_code: int = 200) -> Response:
@@ -113,6 +114,10 @@ class PersonalDetailsForm(Form):
             self.errors["given_name"] = "Ange ditt förnamn."
         if not self.family_name:
             self.errors["family_name"] = "Ange ditt efternamn."
+        for name in ("given_name", "family_name"):
+            # Names go into mails to others: no bait for somebody to click on.
+            if re.search(r"://|www\.", self[name], re.IGNORECASE):
+                self.errors[name] = "Skriv bara ditt namn."
         if self.phone and not re.fullmatch(r"\+?[0-9 ()\-]{6,20}", self.phone):
             self.errors["phone"] = "Skriv mobilnumret med siffror, till exempel 070-174 06 05."
         if error := email_error(self.email):
@@ -151,15 +156,12 @@ class PersonalDetails(Page):
     async def post(self, request: Request) -> Response:
         form = await PersonalDetailsForm.read(request)
         registration, account = await self._claimed(request, form)
-        if form.customer_number != account.customer_number:
-            raise Conflict(
-                customer_account_name=account.name,
-                retry_path=request.app.url_path_for("registration:personal_details"),
-                other_path=request.app.url_path_for("registration:account_details"),
-            )
+        _check_made_for(request, form.customer_number, account)
         form.is_valid()
-        if not form.errors or "Skriv högst" not in " ".join(form.errors.values()):
-            await self._keep(registration, form)
+        if form.fits:
+            await registration.keep_details(
+                form.given_name, form.family_name, form.phone, form.email
+            )
         await form.check_password(request.app.state.settings, account)
         if form.failed:
             return self._page(request, form, account, status_code=422)
@@ -174,9 +176,6 @@ class PersonalDetails(Page):
             raise await self._go_on(request, registration, form)
         return await claimed(request)
 
-    async def _keep(self, registration: Registration, form: PersonalDetailsForm) -> None:
-        await registration.keep_details(form.given_name, form.family_name, form.phone, form.email)
-
     async def _create(
         self,
         request: Request,
@@ -189,9 +188,15 @@ class PersonalDetails(Page):
         if attempt.refused:
             form.error = too_many(attempt.wait)
             return self._page(request, form, account, status_code=422)
-        password_hash = await passwords.hashed(form.password)
         try:
+            password_hash = await passwords.hashed(form.password)
             token = await registration.create_user(password_hash, sessions.known_client(request))
+        except passwords.Busy:
+            await attempt.give_back()
+            raise
+        except AccountClosed:
+            await attempt.give_back()
+            return redirect(request, "registration:account_details", flash=claim.NO_MATCH)
         except AlreadyFinished:
             await attempt.give_back()
             again = await found(request) or registration
@@ -244,6 +249,11 @@ class _SignedInSeeOther(SeeOther):
         return sessions.keep(super().response(request), request, self.token)
 
 
+@dataclass
+class LinkForm(Form):
+    customer_number: str = text(20)
+
+
 class Link(Page):
     """'Logga in och koppla kundkontot': the proven claim waits for the login."""
 
@@ -251,8 +261,11 @@ class Link(Page):
         return redirect(request, "registration:personal_details")
 
     async def post(self, request: Request) -> Response:
-        registration, _ = await claimed(request)
-        await registration.link_at_login()
+        form = await LinkForm.read(request)
+        registration, account = await claimed(request)
+        _check_made_for(request, form.customer_number, account)
+        if not await registration.link_at_login():
+            return redirect(request, "registration:account_details", flash=CLAIM_TOO_OLD)
         return redirect(request, "login", whole_page=True)
 
 
@@ -270,6 +283,9 @@ class TwoFactorChoice(Page):
         if form.is_valid():
             answer = await (await Totp.pending(user)).activate(user, form.code)
             if answer.is_right:
+                return _finished(request)
+            await user.refresh_from_db()
+            if user.two_factor is TwoFactor.ON:  # sent twice: the other one was right
                 return _finished(request)
             form.errors["code"] = code_error(answer)
         return await self._page(request, user, form, status_code=422)
@@ -333,7 +349,7 @@ async def ongoing(request: Request) -> Registration:
         or registration.finished_at
         or registration.has_run_out
     ):
-        raise SeeOther("registration:method")
+        raise SeeOther("registration:method", whole_page=bool(request.state.identity))
     return registration
 
 
@@ -350,6 +366,16 @@ def _finished(request: Request) -> Response:
     response = redirect(request, "registration:done", whole_page=True)
     cookies.delete(response, request, "registration")
     return response
+
+
+def _check_made_for(request: Request, customer_number: str, account: CustomerAccount) -> None:
+    """409 when another tab has chosen another account since the form was shown."""
+    if customer_number != account.customer_number:
+        raise Conflict(
+            customer_account_name=account.name,
+            retry_path=request.app.url_path_for("registration:personal_details"),
+            other_path=request.app.url_path_for("registration:account_details"),
+        )
 
 
 def _is_theirs(registration: Registration, identity: Identity | None) -> bool:

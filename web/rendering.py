@@ -142,11 +142,15 @@ def path_for(context: Context, name: str, /, **params: Any) -> str:
     return str(context["request"].app.url_path_for(name, **params))
 
 
-@cache
 def static(path: str) -> str:
     """A static file's address with its content's hash: browsers may keep it for ever."""
-    digest = hashlib.sha256((ROOT / "static" / path).read_bytes()).hexdigest()[:10]
-    return f"/static/{path}?v={digest}"
+    file = ROOT / "static" / path
+    return f"/static/{path}?v={_digest(file, file.stat().st_mtime_ns)}"
+
+
+@cache
+def _digest(file: Path, _changed: int) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:10]
 
 
 @cache

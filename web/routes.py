@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from web import customer_accounts, email_links, home, login, my_details, registration, two_factor
 from web.settings import ROOT, Settings
+
+
+class CustomerNumber(Convertor[str]):
+    """As the models keep it, without leading zeros."""
+
+    regex = "[0-9]{1,20}"
+
+    def convert(self, value: str) -> str:
+        return value.lstrip("0")
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("customer_number", CustomerNumber())
 
 routes: list[BaseRoute] = [
     Route("/", home.Public, name="home"),
@@ -52,7 +68,9 @@ routes: list[BaseRoute] = [
         name="recovery_codes:file",
     ),
     Route("/lagg-till-kundkonto", customer_accounts.Add, name="customer_accounts:add"),
-    Route("/kund/{customer_number}", customer_accounts.Show, name="customer_account"),
+    Route(
+        "/kund/{customer_number:customer_number}", customer_accounts.Show, name="customer_account"
+    ),
     Route("/healthz", home.alive),
     Route("/readyz", home.ready),
     Mount("/static", StaticFiles(directory=ROOT / "static"), name="static"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,7 +20,10 @@ async def identify(request: Request) -> Identity | None:
     token = cookies.get(request, "session")
     if not token:
         return None
-    return await sessions.resume(token, request.path_params.get("customer_number"))
+    number = request.path_params.get("customer_number")
+    if number is not None and not re.fullmatch("[0-9]{1,20}", number):
+        number = ""  # nobody's; PostgreSQL refuses some of what a URL may hold
+    return await sessions.resume(token, number)
 
 
 def client(request: Request) -> Client:

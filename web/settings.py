@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from email.utils import parseaddr
 from ipaddress import ip_network
 from pathlib import Path
@@ -33,10 +33,10 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     base_url: str = "http://localhost:8000"
-    database_url: str = f"sqlite://{ROOT / 'minasidor.sqlite3'}"
-    secret_keys: tuple[str, ...] = ()
-    pepper: str = ""
-    smtp_url: str = ""
+    database_url: str = field(default=f"sqlite://{ROOT / 'minasidor.sqlite3'}", repr=False)
+    secret_keys: tuple[str, ...] = field(default=(), repr=False)
+    pepper: str = field(default="", repr=False)
+    smtp_url: str = field(default="", repr=False)
     mail_from: str = "MinaSidor <minasidor@atervinningsbolaget.example>"
     alarm_email: str = ""
     trusted_proxies: tuple[str, ...] = ()
@@ -71,9 +71,9 @@ class Settings:
             demo=read.boolean("DEMO", development),
             host=read.text("HOST", cls.host),
             port=port,
-            base_url=read.text(
-                "BASE_URL", f"http://localhost:{port}" if development else ""
-            ).rstrip("/"),
+            base_url=_normal_base_url(
+                read.text("BASE_URL", f"http://localhost:{port}" if development else "")
+            ),
             database_url=read.text("DATABASE_URL", cls.database_url),
             secret_keys=read.list("SECRET_KEYS"),
             pepper=read.text("PEPPER", ""),
@@ -146,6 +146,15 @@ def _check(settings: Settings) -> None:
                 f"{PREFIX}{name} is missing or weak: at least {_SHORTEST_SECRET} "
                 "random characters each, say from 'openssl rand -base64 33'"
             )
+
+
+def _normal_base_url(url: str) -> str:
+    """As browsers write it in Origin and Host: lower case, without the scheme's own port."""
+    url = url.rstrip("/").lower()
+    for scheme, port in (("https://", ":443"), ("http://", ":80")):
+        if url.startswith(scheme):
+            url = url.removesuffix(port)
+    return url
 
 
 def _is_base_url(url: str) -> bool:

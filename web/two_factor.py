@@ -99,7 +99,7 @@ class RecoveryCodesFile(Page):
             return redirect(
                 request,
                 "my_details:credentials",
-                flash="Koderna är redan sparade och visas inte igen.",
+                flash="Koderna visas inte längre.",
             )
         lines = [
             "MinaSidor: återställningskoder",
@@ -119,8 +119,14 @@ class RecoveryCodesFile(Page):
 
 def too_many(wait: timedelta) -> str:
     minutes = max(1, math.ceil(wait.total_seconds() / 60))
-    unit = "minut" if minutes == 1 else "minuter"
-    return f"Du har försökt för många gånger. Vänta {minutes} {unit} och försök igen."
+    hours = math.ceil(minutes / 60)
+    if minutes == 1:
+        span = "1 minut"
+    elif minutes <= 60:
+        span = f"{minutes} minuter"
+    else:
+        span = f"{hours} timmar"
+    return f"Du har försökt för många gånger. Vänta {span} och försök igen."
 
 
 def code_error(answer: Answer) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from email.message import EmailMessage
 from typing import Protocol
@@ -12,11 +11,11 @@ import aiosmtplib
 
 from models import EmailLink, OutgoingMail
 from models.email_link import State
+from web.jobs.worker import Worker
 from web.mail import Composer
 from web.settings import LOOPBACK, Settings
 
 _log = logging.getLogger("minasidor.mail")
-_EVERY = 1.0  # seconds between looks
 _AT_ONCE = 10
 _TIMEOUT = 30.0  # seconds, well below OutgoingMail.LEASE
 
@@ -59,27 +58,20 @@ async def keep(message: EmailMessage) -> None:
     )
 
 
-class MailWorker:
-    """Looks for mail that is due, once a second, until it is stopped."""
+class MailWorker(Worker):
+    """Sends the mail that is due."""
+
+    every = 1.0
 
     def __init__(
         self, settings: Settings, composer: Composer, sender: Sender | None = None
     ) -> None:
+        super().__init__()
         self.settings, self.composer = settings, composer
         self.sender: Sender = sender or (Smtp(settings.smtp_url) if settings.smtp_url else keep)
-        self._task: asyncio.Task[None] | None = None
 
-    @property
-    def is_running(self) -> bool:
-        return self._task is not None and not self._task.done()
-
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="mail worker")
-
-    async def stop(self) -> None:
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+    async def work(self) -> bool:
+        return await self.send_due() == _AT_ONCE
 
     async def send_due(self) -> int:
         """Send what is due now; how many were tried."""
@@ -90,22 +82,12 @@ class MailWorker:
             tried += 1
         return tried
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                if await self.send_due() == _AT_ONCE:
-                    continue
-            except Exception:
-                # The database may be away for a while; mail goes on when it is back.
-                _log.exception("mail worker")
-            await asyncio.sleep(_EVERY)
-
     async def _send(self, mail: OutgoingMail) -> None:
         link = (
             await EmailLink.get(id=mail.link_id).prefetch_related("user") if mail.link_id else None
         )
         if (link and link.state is not State.OPEN) or not (mail.to or self.settings.alarm_email):
-            await mail.is_given_up()
+            await mail.give_up()
             _log.info("mail dropped", extra={"mail": mail.id, "kind": mail.kind})
             return
         try:
@@ -130,6 +112,4 @@ class MailWorker:
             )
             return
         await mail.was_sent(keep_data=self.settings.development)
-        if link:
-            await link.mail_was_sent()
         _log.info("mail sent", extra={"mail": mail.id, "kind": mail.kind})

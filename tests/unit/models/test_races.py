@@ -384,7 +384,9 @@ async def test_the_count_of_administrators_is_right_after_much_coming_and_going(
 
 
 async def a_registration(account: CustomerAccount, email: str = "anna@example.com") -> Registration:
-    registration, token = await Registration.start()
+    token = await Registration.start()
+    registration = await Registration.find(token)
+    assert registration
     assert await registration.claim("100200", "3378", Client(address="198.51.100.1"))
     await registration.keep_details("Anna", "Andersson", "", email)
     found = await Registration.find(token)

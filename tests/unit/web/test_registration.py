@@ -293,7 +293,7 @@ async def test_an_address_in_use_carries_the_claim_through_the_login(
     assert "Det finns redan ett konto med den adressen" in page.alert
     assert "Logga in och koppla kundkontot" in page.buttons
 
-    page = await visitor.submit("/registrera/koppla")
+    page = await visitor.submit("/registrera/koppla", customer_number="100200")
     assert page.path == "/logga-in"
     assert "Exempelbygg AB" in page.text
     page = await visitor.log_in()
@@ -310,7 +310,7 @@ async def test_the_claim_is_not_carried_to_somebody_else_nor_after_an_hour(
     _ = await a_user("bo@example.com")
     await claim(visitor)
     await visitor.submit("/registrera/steg-3", **DETAILS)
-    await visitor.submit("/registrera/koppla")
+    await visitor.submit("/registrera/koppla", customer_number="100200")
 
     await visitor.log_in("bo@example.com")
     assert not await Membership.exists()

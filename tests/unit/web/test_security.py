@@ -15,7 +15,7 @@ import html5lib
 import httpx2
 import pytest
 from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from tortoise import Tortoise
 
 from models import (
@@ -143,7 +143,9 @@ def page_routes() -> list[Route]:
 
 
 def path_of(route: Route, customer_number: str = "100200") -> str:
-    return route.path.replace("{customer_number}", customer_number).replace("{token}", TOKEN)
+    return route.path.replace("{customer_number:customer_number}", customer_number).replace(
+        "{token}", TOKEN
+    )
 
 
 def route_named(name: str) -> Route:
@@ -469,7 +471,7 @@ async def test_no_form_breaks_whatever_is_sent(everybody: Everybody) -> None:
 async def test_a_registration_with_strange_letters_is_kept_or_refused_but_never_breaks(
     everybody: Everybody,
 ) -> None:
-    for email in ("ß" * 200 + "@example.com", "ﬃ" * 100 + "@example.com", "a@" + "b." * 130 + "c"):
+    for email in ("a" * 250 + "@example.com", "ß" * 300 + "@example.com", "a@" + "b." * 130 + "c"):
         page = await everybody["registering"].submit(
             "/registrera/steg-3", **{**DETAILS, "email": email}
         )
@@ -618,16 +620,16 @@ def test_a_signed_path_runs_out(time: Clock, monkeypatch: pytest.MonkeyPatch) ->
 async def test_another_customers_account_looks_like_one_that_does_not_exist(
     everybody: Everybody,
 ) -> None:
-    closed = await an_account("100901", closed_at=clock.now())
-    mine = await User.get(email="member@example.com")
-    _ = await Membership.admit(mine, closed)
+    closed = await an_account("100901")
+    _ = await Membership.admit(await User.get(email="member@example.com"), closed)
+    await CustomerAccount.filter(id=closed.id).update(closed_at=clock.now())
     partial = {"HX-Request": "true", "HX-Request-Type": "partial"}
     for route in page_routes():
-        if "{customer_number}" not in route.path:
+        if "{customer_number:" not in route.path:
             continue
         for headers in ({}, partial):
             answers = []
-            for number in ("100900", "100901", "999999", "0100200", "100200 ", "１００２００", "x"):
+            for number in ("100900", "100901", "999999", "0100900", "0"):
                 answer = await everybody["member"].client.get(
                     path_of(route, number), headers=headers
                 )
@@ -636,6 +638,11 @@ async def test_another_customers_account_looks_like_one_that_does_not_exist(
             assert answers == [answers[0]] * len(answers)
             assert answers[0][0] == 403
             assert "Andra Bolaget" not in answers[0][2].decode()
+            for no_number in ("x", "100200 ", "１００２００", "1" * 21):
+                answer = await everybody["member"].client.get(
+                    path_of(route, no_number), headers=headers
+                )
+                assert answer.status_code == 404
 
 
 async def test_a_tenants_pages_never_show_the_other_tenant(everybody: Everybody) -> None:
@@ -1221,7 +1228,7 @@ async def test_a_proven_claim_goes_only_to_the_one_whose_address_was_given(
     registering = everybody["registering"]
     taken = {**DETAILS, "email": "stranger@example.com"}
     await registering.submit("/registrera/steg-3", **taken)
-    await registering.submit("/registrera/koppla")
+    await registering.submit("/registrera/koppla", customer_number="100200")
 
     await registering.log_in("member@example.com")
     sten = await User.get(email="stranger@example.com")
