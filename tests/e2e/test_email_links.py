@@ -84,7 +84,7 @@ def test_det_var_inte_vi_removes_the_new_user_without_a_login(
     newcomer.page.reload()
     steps.on_customer_page(newcomer.page, customer)  # looking at the link changed nothing
     steps.press(page, "Ta bort användaren")
-    expect(steps.heading(page)).to_have_text("Användaren är borttagen")
+    expect(page.get_by_text(f"{person.name} kan inte längre se {customer.name}.")).to_be_visible()
 
     newcomer.page.reload()
     expect(steps.heading(newcomer.page)).to_have_text("Du har inte åtkomst")

@@ -241,7 +241,7 @@ def test_the_tabs_of_the_login_box(visitor: Visitor) -> None:
         expect(page).to_have_url(re.compile(r"/logga-in\?flik=bankid$"))
         expect(message).to_be_visible()
         expect(page.get_by_role("textbox", name="E-post")).to_be_hidden()
-        page.goto("/logga-in")
+        page.reload()
         expect(message).to_be_visible()
         email.click()
         expect(page.get_by_role("textbox", name="E-post")).to_be_visible()

@@ -227,8 +227,10 @@ def test_the_pages_that_mail_leads_to(
     other.page.goto(steps.link_in_mail(visitor, customer.contact, "Ny administratör"))
     inspection.look(other.page, "not us")
     steps.press(other.page, "Ta bort användaren")
-    expect(steps.heading(other.page)).to_have_text("Användaren är borttagen")
-    inspection.look(other.page, "not us, done")
+    expect(other.page.get_by_text(f"kan inte längre se {customer.name}.")).to_be_visible()
+    inspection.look(other.page, "home, somebody was removed")
+    other.page.goto("/det-var-inte-jag/nothing")
+    inspection.look(other.page, "dead link of a notice")
 
 
 def _follow_links(visitor: Visitor, inspection: Inspection, start: str) -> None:

@@ -98,7 +98,7 @@ def duration(limit: Limit) -> str:
 def limits_table() -> str:
     lines = ["| Limit | At most | Within | Counts | Past it |", "| --- | --- | --- | --- | --- |"]
     for limit in Limit.all.values():
-        counts = "distinct values" if limit.distinct else "each failure"
+        counts = "distinct values" if limit.distinct else "each one"
         past = "refused" if limit.refuses else "never refuses"
         lines.append(f"| {limit.name} | {limit.most} | {duration(limit)} | {counts} | {past} |")
     return "\n".join(lines)

@@ -144,3 +144,14 @@ async def test_limits_keep_no_address_and_no_number_in_clear(account: CustomerAc
 def test_every_limit_has_a_name_of_its_own() -> None:
     declared = [value for value in vars(limits).values() if isinstance(value, limits.Limit)]
     assert len({limit.name for limit in declared}) == len(declared) == len(limits.Limit.all)
+
+
+async def test_a_clock_that_ran_ahead_holds_nobody_back(
+    account: CustomerAccount, time: Clock
+) -> None:
+    time.forward(days=2)
+    for number in range(10):
+        await prove(f"5{number}", f"{number:04}", HOME)
+    time.forward(days=-2)
+
+    assert await prove("100200", "3378", HOME)

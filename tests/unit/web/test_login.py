@@ -308,3 +308,38 @@ async def test_several_accounts_and_the_one_used_last_comes_first(
     await visitor.submit("/logga-ut")
 
     assert (await visitor.log_in()).path == "/kund/100300"
+
+
+async def test_a_second_click_on_the_right_code_leads_on(
+    visitor: Visitor, bo: tuple[User, str]
+) -> None:
+    await visitor.log_in("bo@example.com")
+    challenge = visitor.client.cookies["__Host-session"]
+    await visitor.post("/logga-in/kod", code=code(bo[1]))
+    visitor.client.cookies.delete("__Host-session")
+    visitor.client.cookies.set("__Host-session", challenge, domain="minasidor.example")
+
+    answer = await visitor.post("/logga-in/kod", code=code(bo[1]))
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/logga-in")
+
+
+async def test_confirming_again_keeps_the_browser_remembered(
+    visitor: Visitor, anna: User, time: Clock
+) -> None:
+    await visitor.post("/logga-in", email="anna@example.com", password=PASSWORD, remember="on")
+    answer = await visitor.post("/bekrafta-dig", password=PASSWORD)
+    (cookie,) = (c for c in answer.headers.get_list("set-cookie") if "__Host-session" in c)
+    assert f"Max-Age={90 * 24 * 3600}" in cookie
+
+
+async def test_an_overlong_next_does_not_stand_in_the_way(visitor: Visitor, anna: User) -> None:
+    page = await visitor.submit(
+        "/logga-in", email="anna@example.com", password=PASSWORD, next="x" * 5000
+    )
+    assert page.path == "/kund/100200"
+
+
+async def test_leading_zeros_of_a_customer_number_are_dropped(visitor: Visitor, anna: User) -> None:
+    await visitor.log_in()
+    assert (await visitor.visit("/kund/00100200")).heading == "Exempelbygg AB"

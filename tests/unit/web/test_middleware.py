@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -394,12 +395,14 @@ async def test_the_policy_lets_nothing_in_from_elsewhere() -> None:
     assert {"script-src", "style-src", "connect-src", "form-action"} <= set(parts)
 
 
-async def test_a_request_that_fails_halfway_is_no_second_answer(app: Starlette) -> None:
+async def test_a_request_that_fails_halfway_is_no_second_answer(
+    app: Starlette, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def half(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         raise RuntimeError("halfway")
 
-    app.router.routes[0].app = half  # type: ignore[attr-defined]
+    monkeypatch.setattr(app.router.routes[0], "app", half)  # the routes are every application's
     sent: list[Message] = []
 
     async def send(message: Message) -> None:
@@ -450,3 +453,48 @@ async def test_an_answer_keeps_a_stricter_header_of_its_own(app: Starlette) -> N
     app.add_route("/strict", strict)
 
     assert (await ask(app, path="/strict", headers=HOST))["content-security-policy"] == "sandbox"
+
+
+SMUGGLED = b"GET /hidden HTTP/1.1\r\nHost: minasidor.example\r\n\r\n"
+AMBIGUOUS = [
+    b"Content-Length: 5\r\nTransfer-Encoding: chunked",
+    b"Transfer-Encoding: chunked\r\nContent-Length: 5",
+    b"Content-Length: 5\r\nContent-Length: 6",
+    b"Content-Length: 5, 6",
+    b"Content-Length: +5",
+    b"Transfer-Encoding: xchunked",
+    b"Transfer-Encoding: chunked, identity",
+    b"Transfer-Encoding : chunked",
+    b"Transfer-Encoding: \x0bchunked",
+    b"X: a\r\n Content-Length: 5",
+    b"X: a\rContent-Length: 5",
+    b"X: a\x00b",
+]
+
+
+async def test_no_request_hides_in_another() -> None:
+    # As a proxy and the server might disagree on where a request ends (ASVS 4.2.1).
+    paths: list[str] = []
+
+    async def note(scope: Scope, receive: Receive, send: Send) -> None:
+        paths.append(scope["path"])
+        await echo(scope, receive, send)
+
+    config = uvicorn.Config(note, port=0, http="httptools", lifespan="off", log_config=None)
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        for ambiguous in AMBIGUOUS:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            head = b"POST / HTTP/1.1\r\nHost: minasidor.example\r\n" + ambiguous + b"\r\n\r\n"
+            writer.write(head + b"0\r\n\r\n" + SMUGGLED)
+            answer = await asyncio.wait_for(reader.read(), 5)  # and the connection is closed
+            assert answer.startswith(b"HTTP/1.1 400 "), ambiguous
+            writer.close()
+    finally:
+        server.should_exit = True
+        await serving
+    assert "/hidden" not in paths

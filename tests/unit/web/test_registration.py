@@ -371,3 +371,65 @@ async def test_the_next_one_at_the_same_computer_registers_anew(
     await visitor.submit("/registrera/steg-4/hoppa-over")
     await visitor.submit("/logga-ut")
     assert (await visitor.visit("/registrera/steg-1")).heading == "Registrera dig"
+
+
+async def test_another_tabs_choice_is_not_linked_by_mistake(
+    visitor: Visitor, account: CustomerAccount
+) -> None:
+    _ = await a_user()
+    _ = await an_account("100300", name="Andra Bolaget AB")
+    await claim(visitor)
+    await visitor.submit("/registrera/steg-3", **DETAILS)
+    await claim(visitor, "100300")
+
+    page = await visitor.submit("/registrera/koppla", customer_number="100200")
+
+    assert page.status == 409
+    await visitor.log_in()
+    assert not await Membership.exists()
+
+
+async def test_a_claim_over_an_hour_old_is_made_again_before_it_is_linked(
+    visitor: Visitor, account: CustomerAccount, time: Clock
+) -> None:
+    _ = await a_user()
+    await claim(visitor)
+    await visitor.submit("/registrera/steg-3", **DETAILS)
+    time.forward(hours=1)
+
+    page = await visitor.submit("/registrera/koppla", customer_number="100200")
+
+    assert page.path == "/registrera/steg-2"
+    assert "Ange kontouppgifterna igen." in page.response.text
+
+
+async def test_an_account_closed_after_steg_2_leads_back_there(
+    visitor: Visitor, account: CustomerAccount, time: Clock
+) -> None:
+    await claim(visitor)
+    await CustomerAccount.filter(id=account.id).update(closed_at=time.now())
+
+    page = await visitor.submit("/registrera/steg-3", **DETAILS)
+
+    assert page.path == "/registrera/steg-2"
+    assert "Uppgifterna stämmer inte överens." in page.response.text
+    assert not await User.exists()
+
+
+@pytest.mark.parametrize(
+    "email", ["=?utf-8?q?x?=@x.example", "å@x.example", "a@b", "a b@x.example", "a@x..example"]
+)
+async def test_an_address_that_mail_cannot_reach_is_refused(
+    visitor: Visitor, account: CustomerAccount, email: str
+) -> None:
+    await claim(visitor)
+    page = await visitor.submit("/registrera/steg-3", **{**DETAILS, "email": email})
+    assert "Ange e-postadressen i formatet namn@exempel.se." in page.alert
+
+
+async def test_a_swedish_domain_and_an_invisible_character_are_taken(
+    visitor: Visitor, account: CustomerAccount, outbox: Outbox
+) -> None:
+    await register(visitor, email="anna@\u200bblåbär.example")
+    assert (await User.get()).email == "anna@blåbär.example"
+    assert [str(m["To"]) for m in await outbox.all()][-1] == "anna@xn--blbr-noae.example"
