@@ -61,6 +61,10 @@ def _minutes(count: int) -> timedelta:
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 
+# Seconds. Of attempts at once the first may wait for the database while the second begins the
+# period, and clocks of several servers differ: neither means that a clock ran ahead.
+_SKEW = 60
+
 # Login. An account is keyed by the typed address, so that unknown ones are limited alike.
 LOGIN_BY_USER_AND_ADDRESS = Limit("login: user and client address", 10, _minutes(5))
 LOGIN_BY_USER = Limit("login: user, from unknown devices", 20, _HOUR)
@@ -178,7 +182,8 @@ async def _count(uses: list[Use]) -> list[dict[str, Any]]:
         for u in uses
     )
     # Also over: a period that ends later than a new one would. The server's clock ran ahead once.
-    over = "(spent_limits.resets_at <= ? OR spent_limits.resets_at > excluded.resets_at)"
+    later = f"spent_limits.resets_at > excluded.resets_at + {_SKEW}"
+    over = f"(spent_limits.resets_at <= ? OR {later})"
     sql = f"""
         INSERT INTO spent_limits (name, key, count, most, resets_at)
         VALUES {", ".join(["(?, ?, ?, ?, ?)"] * len(rows))}
@@ -193,11 +198,11 @@ async def _count(uses: list[Use]) -> list[dict[str, Any]]:
 
 async def _is_new_value(use: Use) -> bool:
     now = clock.seconds()
-    sql = """
+    sql = f"""
         INSERT INTO spent_values (name, key, value, resets_at) VALUES (?, ?, ?, ?)
         ON CONFLICT (name, key, value) DO UPDATE SET resets_at = excluded.resets_at
-        WHERE spent_values.resets_at <= ? OR spent_values.resets_at > excluded.resets_at
-        RETURNING id"""
+        WHERE spent_values.resets_at <= ? OR spent_values.resets_at > excluded.resets_at + {_SKEW}
+        RETURNING id"""  # noqa: S608 - only an int is put in
     until = now + int(use.limit.per.total_seconds())
     return bool(await fetch(sql, use.limit.name, use.key, use.value, until, now))
 

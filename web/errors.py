@@ -13,6 +13,7 @@ from tortoise.exceptions import DBConnectionError
 
 from models import passwords
 from models.databases import Unavailable
+from models.session import Identity
 from web import sessions
 from web.log import request_id
 from web.rendering import SeeOther, render
@@ -81,9 +82,9 @@ def page(
 
 async def _identify(request: Request) -> None:
     """The header of an error page shows who is signed in, also where no page was found at all."""
-    if not hasattr(request.state, "identity"):
-        request.state.identity = None  # in case the database is away
-        request.state.identity = await sessions.identify(request)
+    identity: Identity | None = getattr(request.state, "identity", None)
+    if identity is None or identity.customer_account is None:
+        request.state.identity = await sessions.identify_outside(request)
 
 
 def _context(error: HTTPException) -> dict[str, Any]:

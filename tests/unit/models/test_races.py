@@ -94,6 +94,19 @@ async def test_a_new_period_passes_exactly_as_many_again(db: None, time: Clock) 
     assert sum(not attempt.refused for attempt in attempts) == 7
 
 
+async def test_who_read_the_clock_a_moment_earlier_starts_nothing_over(
+    db: None, time: Clock
+) -> None:
+    start = time.time
+    for distinct in (False, True):
+        limit = Limit(f"test: {distinct}", 7, timedelta(minutes=5), distinct)
+        passed = 0
+        for number in range(40):
+            time.time = start + timedelta(seconds=4 - number % 9)
+            passed += not (await limits.spend(limit.of("x", value=str(number)))).refused
+        assert passed == 7
+
+
 async def test_several_limits_are_spent_together_or_not_at_all(db: None) -> None:
     tight = Limit("test: tight", 5, timedelta(hours=1))
     wide = Limit("test: wide", 100, timedelta(hours=1))
@@ -409,6 +422,21 @@ async def test_a_registration_makes_its_user_once(account: CustomerAccount) -> N
     assert got == {"session": 1, "AlreadyFinished": AT_ONCE - 1}
     assert await User.all().count() == await Session.all().count() == 1
     assert await OutgoingMail.filter(kind="welcome").count() == 1
+
+
+async def test_a_registration_makes_one_user_whatever_addresses_its_tabs_send(
+    account: CustomerAccount,
+) -> None:
+    first = await a_registration(account)
+    tabs = [await Registration.get(id=first.id) for _ in range(AT_ONCE)]
+    for number, tab in enumerate(tabs):
+        await tab.fetch_related("customer_account", "user")
+        tab.email = f"tab{number}@example.com"
+
+    got = Counter(await at_once(lambda n: create(tabs[n])))
+
+    assert got == {"session": 1, "AlreadyFinished": AT_ONCE - 1}
+    assert await User.all().count() == await Membership.all().count() == 1
 
 
 async def test_an_address_belongs_to_the_first_of_many_registrations(

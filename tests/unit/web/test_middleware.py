@@ -385,6 +385,20 @@ async def test_what_is_refused_is_a_page_of_ours_with_every_header(
     assert not answer["server"]
 
 
+def test_the_headers_are_these() -> None:
+    assert {
+        name: value for name, value in HEADERS.items() if name != "Content-Security-Policy"
+    } == {
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), "
+        "browsing-topics=()",
+    }
+    assert HEADERS["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+
+
 async def test_the_policy_lets_nothing_in_from_elsewhere() -> None:
     parts = dict(part.split(" ", 1) for part in CONTENT_SECURITY_POLICY.split("; "))
 
