@@ -109,6 +109,12 @@ def postgres_tests() -> None:
         pytest("tests/unit")
 
 
+def bench() -> None:
+    """Measure speed and memory: bench/README.md says how, and what was seen."""
+    setup()
+    sh(PYTHON, "-m", "bench", *sys.argv[2:])
+
+
 def lock() -> None:
     """Lock what pyproject.toml asks for (ARGS=--upgrade: in newer versions), naming no index."""
     with tempfile.TemporaryDirectory() as folder:
@@ -364,6 +370,7 @@ COMMANDS = {
     "test-e2e": browser_tests,
     "test-postgres": postgres_tests,
     "lint": lint,
+    "bench": bench,
     "lock": lock,
 }
 

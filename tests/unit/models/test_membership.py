@@ -39,7 +39,7 @@ async def test_an_account_that_was_closed_since_the_claim_admits_nobody(
     await CustomerAccount.filter(id=account.id).update(closed_at=time.now())
 
     with pytest.raises(AccountClosed):
-        await Membership.admit(await a_user(), account)
+        _ = await Membership.admit(await a_user(), account)
     assert not await Membership.exists()
 
 

@@ -471,7 +471,8 @@ async def test_no_form_breaks_whatever_is_sent(everybody: Everybody) -> None:
 async def test_a_registration_with_strange_letters_is_kept_or_refused_but_never_breaks(
     everybody: Everybody,
 ) -> None:
-    for email in ("a" * 250 + "@example.com", "ß" * 300 + "@example.com", "a@" + "b." * 130 + "c"):
+    folds = "a@" + ".".join(["ß" * 31] * 7) + ".example"  # to twice its length
+    for email in ("a" * 250 + "@example.com", folds, "a@" + "b." * 130 + "c"):
         page = await everybody["registering"].submit(
             "/registrera/steg-3", **{**DETAILS, "email": email}
         )
