@@ -69,9 +69,10 @@ def needs_rehash(password_hash: str) -> bool:
 async def is_guessable(password: str, *, email: str, names: tuple[str, ...]) -> bool:
     """Whether the password is common, a pattern, or holds the address, a company name or ours.
 
-    Words count from four letters (ASVS 6.1.2, 6.2.4, 6.2.11, 6.2.12). Raises Busy.
+    Words count from four letters (ASVS 6.1.2, 6.2.4, 6.2.11, 6.2.12).
     """
-    return await _in_thread(partial(_is_guessable, password, email, names))
+    # Not in the hash thread: Python code that steps back would hold the interpreter while it waits.
+    return await asyncio.to_thread(_is_guessable, password, email, names)
 
 
 def _is_guessable(password: str, email: str, names: tuple[str, ...]) -> bool:

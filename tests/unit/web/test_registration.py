@@ -160,6 +160,8 @@ async def test_back_finds_the_fields_but_not_the_password(
     [
         ("given_name", "", "Ange ditt förnamn."),
         ("family_name", "", "Ange ditt efternamn."),
+        ("given_name", "https://e.example Anna", "Skriv bara ditt namn."),
+        ("family_name", "WWW.e.example", "Skriv bara ditt namn."),
         ("email", "", "Ange din e-postadress."),
         ("phone", "ring mig", "Skriv mobilnumret med siffror"),
         ("given_name", "a" * 81, "Skriv högst 80 tecken."),
