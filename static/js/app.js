@@ -109,7 +109,10 @@ function lostConnection() {
   connection().scrollIntoView({ block: "nearest" });
 }
 
-page.addEventListener("htmx:before:request", () => { connection().hidden = true; });
+page.addEventListener("htmx:before:request", () => {
+  connection().hidden = true;
+  page.querySelector(".flash")?.remove(); // what it said was about the page before
+});
 page.addEventListener("htmx:error", (event) => { if (event.detail.ctx) lostConnection(); });
 page.addEventListener("htmx:after:request", (event) => {
   const { text, hx, response } = event.detail.ctx;
