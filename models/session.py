@@ -77,6 +77,10 @@ class Session(Model):
         )
         return token
 
+    @property
+    def is_alive(self) -> bool:
+        return _lives(self.created_at, self.seen_at, remembered=self.remembered)
+
     @classmethod
     async def end(cls, token: str) -> None:
         await cls.filter(token_hash=tokens.hashed(token)).delete()
@@ -246,9 +250,7 @@ async def resume(token: str, customer_number: str | None = None) -> Identity | N
     row, now = rows[0], clock.now()
     created, seen = moment(row["created_at"]), moment(row["seen_at"])
     remembered = bool(row["remembered"])
-    idle = Session.IDLE_REMEMBERED if remembered else Session.IDLE
-    longest = Session.LONGEST_REMEMBERED if remembered else Session.LONGEST
-    if now - seen >= idle or now - created >= longest:
+    if not _lives(created, seen, remembered=remembered):
         with suppress(databases.Unavailable):
             await Session.filter(id=row["session_id"]).delete()
         return None
@@ -281,6 +283,14 @@ async def resume(token: str, customer_number: str | None = None) -> Identity | N
         authenticated_at=moment(row["authenticated_at"]),
         remembered=remembered,
     )
+
+
+def _lives(created: datetime, seen: datetime, *, remembered: bool) -> bool:
+    """Whether a session is still within both its times: since its last use, and since the login."""
+    now = clock.now()
+    idle = Session.IDLE_REMEMBERED if remembered else Session.IDLE
+    longest = Session.LONGEST_REMEMBERED if remembered else Session.LONGEST
+    return now - seen < idle and now - created < longest
 
 
 async def authenticated_again(identity: Identity) -> str:

@@ -7,7 +7,7 @@ import asyncio
 import unicodedata
 from collections.abc import AsyncIterator
 
-from models import Event, Membership, RecoveryCode, Session, Totp, User, clock, numbers
+from models import Event, Membership, RecoveryCode, Session, Totp, User, numbers
 from web.cli.database import opened
 from web.cli.output import Refused, facts, table
 from web.settings import Settings
@@ -73,12 +73,7 @@ async def _matching(text: str) -> AsyncIterator[User]:
 
 
 async def _facts(user: User) -> str:
-    now = clock.now()
-    sessions = [
-        session
-        for session in await Session.filter(user_id=user.id)
-        if now - session.seen_at < (session.IDLE_REMEMBERED if session.remembered else session.IDLE)
-    ]
+    sessions = [session for session in await Session.filter(user_id=user.id) if session.is_alive]
     return facts(
         ("User", user.id),
         ("Name", user.name),
