@@ -1,4 +1,4 @@
-COMMANDS = run reset test test-unit test-e2e test-postgres lint bench lock setup setup-dev
+COMMANDS = run reset test test-unit test-e2e test-postgres check-more walkthrough guide lint bench lock setup setup-dev
 
 .PHONY: $(COMMANDS)
 $(COMMANDS):

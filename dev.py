@@ -109,6 +109,28 @@ def postgres_tests() -> None:
         pytest("tests/unit")
 
 
+def more_tests() -> None:
+    """The checks that are slow, or that need a tool which not every machine has."""
+    setup_development()
+    ENV["CHROMIUM_PATH"] = browser()
+    say("Running the slow checks")
+    pytest("tests/more")
+
+
+def walkthrough() -> None:
+    """Walk through what customers do and write genomgang/index.html (docs/qa.md)."""
+    setup_development()
+    ENV["CHROMIUM_PATH"] = browser()
+    sh(PYTHON, "-m", "tests.walkthrough", *sys.argv[2:])
+
+
+def guide() -> None:
+    """Write the customers' illustrated instruction from the same walkthrough."""
+    setup_development()
+    ENV["CHROMIUM_PATH"] = browser()
+    sh(PYTHON, "-m", "tests.walkthrough.guide", *sys.argv[2:])
+
+
 def bench() -> None:
     """Measure speed and memory: bench/README.md says how, and what was seen."""
     setup()
@@ -369,6 +391,9 @@ COMMANDS = {
     "test-unit": unit_tests,
     "test-e2e": browser_tests,
     "test-postgres": postgres_tests,
+    "check-more": more_tests,
+    "walkthrough": walkthrough,
+    "guide": guide,
     "lint": lint,
     "bench": bench,
     "lock": lock,

@@ -81,10 +81,6 @@ def routes_for(settings: Settings) -> list[BaseRoute]:
     """The routes of this installation: in development with the tools of those who build it."""
     if not settings.development:
         return routes
-    from web.development import mailbox
+    from web.development.routes import routes as tools
 
-    return [
-        *routes,
-        Route("/_dev/mejl", mailbox.Mailbox, name="development:mailbox"),
-        Route("/_dev/mejl/{id:int}", mailbox.Mail, name="development:mail"),
-    ]
+    return [*routes, *tools]
