@@ -7,6 +7,7 @@ attempts cannot share a spend.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -15,7 +16,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from models import clock, keys
-from models.databases import atomic, execute_all, fetch
+from models.databases import atomic, execute_all, fetch, fetch_whole
 
 
 @dataclass(frozen=True)
@@ -152,23 +153,26 @@ class _Refused(Exception):
 
 async def spend(*uses: Use) -> Attempt:
     """Spend one of each, or none at all when one of them is used up."""
-    counts: dict[str, int] = {}
-    counted: list[Use] = []
-    try:
-        async with atomic():
-            counted = [use for use in uses if not use.value or await _is_new_value(use)]
-            rows = await _count(counted) if counted else []
-            counts = {row["name"]: row["count"] for row in rows}
-            if len(rows) < len(counted):
-                raise _Refused
-    except _Refused:
-        waits = {use.limit: await _wait(use) for use in counted if use.limit.name not in counts}
-        longest = max(waits, key=lambda limit: waits[limit])
-        return Attempt([], longest, waits[longest], counts)
-    return Attempt(counted, None, timedelta(), counts)
+    counted, rows = list(uses), []
+    if any(use.value for use in uses):
+        with suppress(_Refused):
+            async with atomic():
+                counted = [use for use in uses if not use.value or await _is_new_value(use)]
+                rows = await fetch(*_counting(counted)) if counted else []
+                if len(rows) < len(counted):
+                    raise _Refused
+    else:
+        rows = await fetch_whole(len(uses), *_counting(counted))
+    counts = {row["name"]: row["count"] for row in rows}
+    if len(rows) == len(counted):
+        return Attempt(counted, None, timedelta(), counts)
+    waits = {use.limit: await _wait(use) for use in counted if use.limit.name not in counts}
+    longest = max(waits, key=lambda limit: waits[limit])
+    return Attempt([], longest, waits[longest], counts)
 
 
-async def _count(uses: list[Use]) -> list[dict[str, Any]]:
+def _counting(uses: list[Use]) -> list[Any]:
+    """The statement that counts them, and its parameters: a row for each that was not refused."""
     now = clock.seconds()  # a parameter, so that the database prepares the statement once
     # Sorted, so that two attempts lock the rows in the same order: no deadlock on PostgreSQL.
     rows = sorted(
@@ -193,7 +197,7 @@ async def _count(uses: list[Use]) -> list[dict[str, Any]]:
             resets_at = CASE WHEN {over} THEN excluded.resets_at ELSE spent_limits.resets_at END
         WHERE {over} OR spent_limits.count < excluded.most
         RETURNING name, count"""  # noqa: S608 - only placeholders are put in
-    return await fetch(sql, *(value for row in rows for value in row), now, now, now)
+    return [sql, *(value for row in rows for value in row), now, now, now]
 
 
 async def _is_new_value(use: Use) -> bool:

@@ -102,6 +102,20 @@ async def execute_all(*statements: Statement) -> None:
     await connection().execute_all(native)  # type: ignore[attr-defined]
 
 
+async def fetch_whole(count: int, sql: str, *parameters: object) -> list[dict[str, Any]]:
+    """As fetch(); if there are fewer rows than `count`, nothing was changed. One go on SQLite."""
+    rows: list[dict[str, Any]] = []
+    if quick := getattr(connection(), "fetch_whole", None):
+        rows = await quick(count, _native(sql, dialect()), list(parameters))
+        return rows
+    with contextlib.suppress(_TooFew):
+        async with atomic():
+            rows = await fetch(sql, *parameters)
+            if len(rows) < count:
+                raise _TooFew
+    return rows
+
+
 def moment(value: datetime | str) -> datetime:
     """A moment out of `fetch`: PostgreSQL has it ready, SQLite answers text."""
     return value if isinstance(value, datetime) else datetime.fromisoformat(value).astimezone(UTC)
@@ -164,6 +178,10 @@ def config(
         "use_tz": True,
         "timezone": "UTC",
     }
+
+
+class _TooFew(Exception):
+    """Undoes what fetch_whole() began."""
 
 
 def _reason(error: BaseException) -> str:

@@ -213,6 +213,11 @@ class Client(_Statements):
         async with self.acquire_connection() as connection:
             await _call(connection, _transaction, statements)
 
+    async def fetch_whole(self, count: int, query: str, values: Values) -> list[dict[str, Any]]:
+        async with self.acquire_connection() as connection:
+            rows = await _call(connection, _whole, count, query, values)
+        return [dict(row) for row in rows]
+
     async def execute_script(self, query: str) -> None:
         async with self.acquire_connection() as connection:
             await _call(connection, sqlite3.Connection.executescript, query)
@@ -290,6 +295,20 @@ def _transaction(connection: sqlite3.Connection, statements: Sequence[tuple[str,
         connection.rollback()
         raise
     _commit(connection)
+
+
+def _whole(connection: sqlite3.Connection, count: int, query: str, values: Values) -> list[Any]:
+    _begin(connection)
+    try:
+        _, rows = _query(connection, query, values)
+    except BaseException:
+        connection.rollback()
+        raise
+    if len(rows) < count:
+        connection.rollback()
+    else:
+        _commit(connection)
+    return rows
 
 
 def _all(connection: sqlite3.Connection, statements: Sequence[tuple[str, Values]]) -> None:

@@ -20,11 +20,11 @@ from typing import Any
 
 import pytest
 from tortoise import fields
-from tortoise.exceptions import IntegrityError, TransactionManagementError
+from tortoise.exceptions import IntegrityError, OperationalError, TransactionManagementError
 from tortoise.models import Model
 
 from models import databases
-from models.databases import Unavailable, atomic, connection, execute, fetch
+from models.databases import Unavailable, atomic, connection, execute, fetch, fetch_whole
 from tests.fresh import POSTGRESQL, count_up, fresh_database, opened
 
 pytestmark = pytest.mark.anyio
@@ -243,6 +243,32 @@ async def test_raw_sql_is_the_same_on_both(tmp_path: Path) -> None:
         assert sorted(row["total"] for row in await fetch(sql, 10)) == [11, 12]
         assert await execute("DELETE FROM engine_counter WHERE total > ?", 100) == 0
         assert await execute("DELETE FROM engine_counter") == 2
+
+
+async def test_a_statement_that_changes_too_few_rows_changes_none(tmp_path: Path) -> None:
+    raising = "UPDATE engine_counter SET total = total + 1 WHERE total < ? RETURNING name"
+
+    async def totals() -> list[int]:
+        return sorted([counter.total for counter in await Counter.all()])
+
+    async with database(tmp_path):
+        for name in ("one", "two"):
+            await add(name)
+        assert len(await fetch_whole(2, raising, 10)) == 2
+        assert await totals() == [1, 1]
+        await Counter.filter(name="one").update(total=10)
+
+        assert await fetch_whole(2, raising, 10) == [{"name": "two"}]
+        async with atomic():
+            await Counter.filter(name="one").update(total=20)
+            assert await fetch_whole(2, raising, 10) == [{"name": "two"}]
+        assert await totals() == [1, 20], "and the transaction around it lives on"
+
+        with pytest.raises(OperationalError):
+            await fetch_whole(1, "UPDATE nothing SET total = 1 RETURNING total")
+        await settled()
+        await asyncio.gather(*(fetch_whole(1, raising, 31) for _ in range(20)))
+        assert await totals() == [21, 31]
 
 
 async def test_rows_deleted_along_are_not_counted(tmp_path: Path) -> None:
