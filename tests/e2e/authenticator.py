@@ -24,8 +24,9 @@ class Authenticator:
         """Add the account whose QR code is seen in the picture of a page."""
         # Not every app reads white on black, so this one does not either.
         codes = zxingcpp.read_barcodes(Image.open(io.BytesIO(screenshot)), try_invert=False)
-        assert len(codes) == 1, f"{len(codes)} QR codes in the picture"
-        address = urlsplit(codes[0].text)
+        texts = {code.text for code in codes}  # one and the same may be found twice
+        assert len(texts) == 1, f"{len(texts)} QR codes in the picture"
+        address = urlsplit(texts.pop())
         values = parse_qs(address.query)
         assert (address.scheme, address.netloc) == ("otpauth", "totp")
         assert values["issuer"] == ["MinaSidor"]

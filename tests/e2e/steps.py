@@ -179,7 +179,7 @@ def link_in_mail(visitor: Visitor, address: str, subject: str) -> str:
     tab.goto("/_dev/mejl")
     mails = tab.get_by_role("listitem").filter(has_text=f"Till {address}")
     mails.get_by_role("link", name=subject).first.click()
-    link = tab.locator("main a[href*='//localhost']").first
+    link = tab.locator(f"main a[href^='{visitor.base_url}/']").first
     found = link.get_attribute("href")
     tab.close()
     assert found

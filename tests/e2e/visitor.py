@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from playwright.sync_api import (
@@ -37,6 +38,18 @@ class Way:
     def size(self) -> ViewportSize:
         return {"width": 390, "height": 844} if self.phone else {"width": 1280, "height": 900}
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """What Playwright is told about the browser."""
+        return {
+            "java_script_enabled": self.javascript,
+            "viewport": self.size,
+            "is_mobile": self.phone,
+            "has_touch": self.phone,
+            "color_scheme": "dark" if self.phone else "light",
+            "device_scale_factor": 2 if self.phone else 1,
+        }
+
     @classmethod
     def named(cls, name: str) -> Way:
         return cls("htmx" in name, "phone" in name)
@@ -67,16 +80,11 @@ class Visitor:
         self.address = f"198.18.{number // 250}.{number % 250 + 1}"  # RFC 2544: nobody's
         self.context = browser.new_context(
             base_url=base_url,
-            java_script_enabled=way.javascript,
             locale="sv-SE",
             timezone_id="Europe/Stockholm",
-            viewport=way.size,
-            is_mobile=way.phone,
-            has_touch=way.phone,
-            color_scheme="dark" if way.phone else "light",
-            device_scale_factor=2 if way.phone else 1,
             extra_http_headers={"X-Forwarded-For": self.address},
             permissions=["clipboard-read", "clipboard-write"],
+            **way.options,
         )
         self.context.set_default_timeout(10_000)
         self.context.on("console", self._heard)
@@ -95,6 +103,11 @@ class Visitor:
     def tolerate(self, pattern: str) -> None:
         """Forget the problems noted so far that are part of what a test is about."""
         self.problems = [text for text in self.problems if not re.search(pattern, text)]
+
+    def take_problems(self) -> list[str]:
+        """Those noted since last asked, for somebody who tells of them in another way."""
+        taken, self.problems = self.problems, []
+        return taken
 
     def leave(self) -> None:
         """Close the browser. Fails if any page did what none may do."""

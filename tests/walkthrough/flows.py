@@ -1,0 +1,440 @@
+"""What customers do, in the words of the printed instruction. Each flow starts at the first page.
+
+Every sentence is meant for a customer's eyes; its **bold** words are on the screen.
+"""
+
+from __future__ import annotations
+
+from tests.e2e.people import Person
+from tests.walkthrough.controls import (
+    BANNER,
+    MAIN,
+    MENU,
+    Control,
+    button,
+    field,
+    link,
+    place,
+    tab,
+)
+from tests.walkthrough.registry import FLOWS as FLOWS
+from tests.walkthrough.registry import flow
+from tests.walkthrough.walk import Walk
+
+PASSWORD = "fyra gula tunnor i rad"
+ANNA, BO = "anna@exempelbygg.example", "bo@norrsken.example"
+KARIN = Person("Karin", "Holm", "karin.holm@vastfisk.example", PASSWORD)
+SAMI = Person("Sami", "Lindqvist", "sami@sjusovare.example", PASSWORD)
+ELSA = Person("Elsa", "Norén", "elsa.noren@akeriost.example", PASSWORD)
+
+# What differs from one run to the next, and so is not compared: the QR code with its key, codes
+# typed and codes shown, dates.
+SECRETS = (".qr", "#key", "#code")
+CODES = ("#recovery-codes",)
+DATES = ("[aria-labelledby=members] .row .muted", ".badge--on")
+
+DIGITS = "De fyra sista siffrorna i organisationsnumret"
+CODE = "Skriv koden som visas i appen"
+NO_MATCH = "Uppgifterna stämmer inte överens. Kontrollera kundnumret och de fyra siffrorna"
+
+
+@flow(
+    "registrera",
+    "Registrera dig, med tvåfaktorsautentisering",
+    points="1–5",
+    chapter="Registrera dig",
+    claims="10400101",
+    registers=KARIN,
+)
+def register(walk: Walk) -> None:
+    to_two_factor(walk)
+    turn_on_two_factor(walk)
+    walk.arrive("Nu är du klar!")
+    walk.see("Tvåfaktorsautentisering är på.")
+    save_recovery_codes(walk)
+    go_to_customer(walk)
+
+
+@flow(
+    "registrera-utan-app",
+    "Registrera dig, utan tvåfaktorsautentisering",
+    points="1–5",
+    chapter="Hoppa över tvåfaktorsautentisering",
+    claims="10600002",
+    registers=SAMI,
+)
+def register_without_app(walk: Walk) -> None:
+    with walk.quietly():
+        to_two_factor(walk)
+    skip_two_factor(walk)
+    walk.arrive("Nu är du klar!")
+    go_to_customer(walk)
+
+
+@flow(
+    "bekrafta-e-post",
+    "Bekräfta e-postadressen med länken i mejlet",
+    points="4",
+    chapter="Bekräfta din e-postadress",
+    claims="10500501",
+    registers=SAMI,
+    reads_mail=True,
+)
+def confirm_email(walk: Walk) -> None:
+    with walk.quietly():
+        to_two_factor(walk)
+        skip_two_factor(walk)
+        walk.arrive("Nu är du klar!")
+        go_to_customer(walk)
+        walk.follow_mail("Välkommen till MinaSidor")
+    walk.arrive("Bekräfta din e-postadress")
+    walk.step(
+        "Öppna länken i mejlet och klicka på **Bekräfta e-postadressen**.",
+        button("Bekräfta e-postadressen"),
+    ).click()
+    arrive_at_customer(walk)
+    walk.see("Din e-postadress är bekräftad.")
+    walk.step("Adressen är bekräftad.", place(".flash", "beskedet"), mask=DATES, guide=False).look()
+
+
+@flow(
+    "logga-in", "Logga in med lösenord", points="6", chapter="Logga in nästa gång", logs_in_as=ANNA
+)
+def log_in(walk: Walk) -> None:
+    to_login(walk)
+    give_password(walk)
+    walk.arrive("Kundkonto: Exempelbygg AB", title="Exempelbygg AB")
+    signed_in(walk, guide=True)
+
+
+@flow(
+    "logga-in-med-kod",
+    "Logga in med lösenord och engångskod",
+    points="6",
+    chapter="Logga in med engångskod",
+    logs_in_as=BO,
+)
+def log_in_with_code(walk: Walk) -> None:
+    with walk.quietly():
+        to_login(walk)
+    give_password(walk, guide=False)
+    give_code(walk)
+    walk.arrive("Kundkonto: Norrsken Hotell & Konferens AB", title="Norrsken Hotell & Konferens AB")
+    signed_in(walk)
+
+
+@flow(
+    "koppla",
+    "Registrera dig med en e-postadress som redan har ett konto",
+    points="4, 12",
+    claims="10500500",
+    logs_in_as=ANNA,
+)
+def link_customer(walk: Walk) -> None:
+    with walk.quietly():
+        to_personal_details(walk)
+    fill_personal_details(walk)
+    walk.step(
+        "Klicka på **Skapa användarkonto**.", button("Skapa användarkonto"), guide=False
+    ).click()
+    walk.arrive("Steg 3 av 4: Fyll i dina uppgifter", refused=True)
+    walk.see("Det finns redan ett konto med den adressen.")
+    walk.step(
+        "Klicka på **Logga in och koppla kundkontot**.", button("Logga in och koppla kundkontot")
+    ).click()
+    walk.arrive("Logga in")
+    walk.step("Skriv ditt lösenord i **Lösenord**.", field("Lösenord")).fill(walk.person.password)
+    walk.step("Klicka på **Logga in**.", button("Logga in", MAIN)).click()
+    arrive_at_customer(walk)
+    walk.see("är nu kopplat till ditt konto.")
+    walk.step("Kundkontot är kopplat till ditt konto.", my_name(walk), mask=DATES).look()
+
+
+@flow(
+    "sla-pa-tvafaktor",
+    "Slå på tvåfaktorsautentisering senare",
+    points="5",
+    logs_in_as=ANNA,
+)
+def turn_on_later(walk: Walk) -> None:
+    with walk.quietly():
+        to_login(walk)
+        give_password(walk)
+    walk.arrive("Kundkonto: Exempelbygg AB", title="Exempelbygg AB")
+    walk.step(
+        "Klicka på **Slå på tvåfaktorsautentisering**.",
+        link("Slå på tvåfaktorsautentisering"),
+        mask=DATES,
+    ).click()
+    walk.arrive("Inloggningsuppgifter")
+    turn_on_two_factor(walk)
+    walk.arrive("Inloggningsuppgifter")
+    walk.see("Tvåfaktorsautentisering är på.")
+    save_recovery_codes(walk)
+    walk.arrive("Inloggningsuppgifter")
+    walk.see("Du har 10 återställningskoder kvar.")
+    walk.step("Klart: tvåfaktorsautentiseringen är på.", place(".badge", "På"), mask=DATES).look()
+
+
+@flow(
+    "lagg-till-kundkonto",
+    "Lägg till ett kundkonto och byt mellan dem",
+    points="11–12",
+    chapter="Lägg till ett kundkonto",
+    claims="10500501",
+    logs_in_as=ANNA,
+)
+def add_customer(walk: Walk) -> None:
+    with walk.quietly():
+        to_login(walk)
+        give_password(walk)
+    walk.arrive("Kundkonto: Exempelbygg AB", title="Exempelbygg AB")
+    walk.step(
+        "Klicka på ditt namn uppe till höger.", my_name(walk), mask=DATES, show=".header, .menu"
+    ).click()
+    walk.step(
+        "Klicka på **Lägg till kundkonto** i menyn.",
+        link("Lägg till kundkonto", MENU),
+        mask=DATES,
+    ).click()
+    walk.arrive("Lägg till kundkonto")
+    fill_claim(walk)
+    arrive_at_customer(walk)
+    walk.step(
+        "Kundkontot är tillagt. Vill du byta tillbaka? Klicka på det andra kundkontot, "
+        "till exempel **Exempelbygg AB**.",
+        link("Exempelbygg AB", MAIN, starts=True),
+        mask=DATES,
+        show="[aria-labelledby=others]",
+    ).click()
+    walk.arrive("Kundkonto: Exempelbygg AB", title="Exempelbygg AB")
+    walk.step(
+        "Nu ser du det andra kundkontot.", place("h1", "rubriken"), mask=DATES, guide=False
+    ).look()
+
+
+@flow("logga-ut", "Logga ut", logs_in_as=ANNA)
+def log_out(walk: Walk) -> None:
+    with walk.quietly():
+        to_login(walk)
+        give_password(walk)
+    walk.arrive("Kundkonto: Exempelbygg AB", title="Exempelbygg AB")
+    walk.step("Klicka på ditt namn uppe till höger.", my_name(walk), mask=DATES).click()
+    walk.step("Klicka på **Logga ut** i menyn.", button("Logga ut", MENU), mask=DATES).click()
+    walk.arrive("Logga in")
+    walk.see("Du är utloggad.")
+    walk.step("**Du är utloggad.**", place(".flash", "beskedet")).look()
+
+
+@flow(
+    "fel-i-registreringen",
+    "Registrera dig, med fel på vägen",
+    points="3–5",
+    claims="10600001",
+    registers=ELSA,
+)
+def register_with_slips(walk: Walk) -> None:
+    with walk.quietly():
+        to_account_details(walk)
+    second = "Steg 2 av 4: Ange kontouppgifter"
+    walk.arrive(second)
+    press(walk, "Fortsätt", "utan att skriva något")
+    walk.arrive(second, refused=True)
+    walk.see("Ange ditt kundnummer.")
+    give_claim(walk, walk.customer.number, walk.customer.wrong_suffix)
+    walk.arrive(second, refused=True)
+    walk.see(NO_MATCH)
+    fill_claim(walk)
+    third = "Steg 3 av 4: Fyll i dina uppgifter"
+    walk.arrive(third)
+    press(walk, "Skapa användarkonto", "utan att skriva något")
+    walk.arrive(third, refused=True)
+    walk.see("Ange ditt förnamn.")
+    fill_personal_details(walk, password="kort")
+    press(walk, "Skapa användarkonto", "fast lösenordet är för kort")
+    walk.arrive(third, refused=True)
+    walk.see("Lösenordet ska ha minst 12 tecken.")
+    walk.step("Skriv ett längre i **Välj ett lösenord**.", field("Välj ett lösenord")).fill(
+        walk.person.password
+    )
+    press(walk, "Skapa användarkonto")
+    fourth = "Steg 4 av 4: Välj om du vill använda dig av tvåfaktorsautentisering"
+    walk.arrive(fourth)
+    press(walk, "Verifiera kod", "utan någon kod", mask=SECRETS)
+    walk.arrive(fourth, refused=True)
+    with walk.quietly():
+        app = walk.step("Skanna QR-koden.", place(".qr", "QR-koden")).scan()
+    walk.step("Skriv en kod som inte stämmer.", field(CODE), mask=SECRETS).fill(app.wrong_code())
+    press(walk, "Verifiera kod", mask=SECRETS)
+    walk.arrive(fourth, refused=True)
+    walk.see("Koden stämmer inte. Vänta på nästa kod i appen och försök igen.")
+    walk.step("Felet står över formuläret.", place(".error-summary", "felen"), mask=SECRETS).look()
+
+
+@flow("fel-vid-inloggning", "Logga in, med fel på vägen", points="6", logs_in_as=BO)
+def log_in_with_slips(walk: Walk) -> None:
+    with walk.quietly():
+        to_login(walk)
+    walk.arrive("Logga in")
+    walk.step("Klicka på **Logga in** utan att skriva något.", button("Logga in", MAIN)).click()
+    walk.arrive("Logga in", refused=True)
+    walk.see("Du behöver rätta 2 uppgifter")
+    walk.step("Skriv din e-postadress i **E-post**.", field("E-post")).fill(walk.person.email)
+    walk.step("Skriv fel lösenord i **Lösenord**.", field("Lösenord")).fill("fel ord om natten")
+    walk.step("Klicka på **Logga in**.", button("Logga in", MAIN)).click()
+    walk.arrive("Logga in", refused=True)
+    walk.see("E-postadressen eller lösenordet stämmer inte.")
+    walk.step("Skriv rätt i **Lösenord**.", field("Lösenord")).fill(walk.person.password)
+    walk.step("Klicka på **Logga in**.", button("Logga in", MAIN)).click()
+    code = field("Ange engångskod")
+    walk.arrive("Logga in", title="Ange engångskod", focus=code)
+    walk.step("Skriv en kod som inte stämmer.", code, mask=SECRETS).fill(walk.app.wrong_code())
+    press(walk, "Verifiera kod", mask=SECRETS)
+    walk.arrive("Logga in", title="Ange engångskod", refused=True)
+    walk.see("Koden stämmer inte. Vänta på nästa kod i appen och försök igen.")
+    walk.step("Skriv koden i **Ange engångskod**.", code, mask=SECRETS).fill(walk.app.code())
+    press(walk, "Verifiera kod", mask=SECRETS)
+    walk.arrive("Kundkonto: Norrsken Hotell & Konferens AB", title="Norrsken Hotell & Konferens AB")
+    walk.step("Nu gick det bra.", my_name(walk), mask=DATES).look()
+
+
+# Parts of the instruction that several flows share
+
+
+def to_account_details(walk: Walk) -> None:
+    """Points 1 and 2."""
+    walk.open("/")
+    walk.arrive("En inloggning för alla era kundkonton")
+    walk.step("Klicka på **Logga in** uppe till höger.", link("Logga in", BANNER)).click()
+    walk.arrive("Logga in")
+    walk.step("Välj fliken **E-post**.", tab("E-post")).click()
+    walk.step(
+        "Klicka på **Registrera konto med E-post**.", link("Registrera konto med E-post")
+    ).click()
+    walk.arrive("Steg 1 av 4: Registrera dig")
+    press(walk, "Registrera dig med E-post")
+
+
+def to_personal_details(walk: Walk) -> None:
+    """Points 1 to 3."""
+    to_account_details(walk)
+    walk.arrive("Steg 2 av 4: Ange kontouppgifter")
+    fill_claim(walk)
+    walk.arrive("Steg 3 av 4: Fyll i dina uppgifter")
+
+
+def to_two_factor(walk: Walk) -> None:
+    """Points 1 to 4: Steg 4 is there."""
+    to_personal_details(walk)
+    fill_personal_details(walk)
+    press(walk, "Skapa användarkonto")
+    walk.arrive("Steg 4 av 4: Välj om du vill använda dig av tvåfaktorsautentisering")
+
+
+def fill_claim(walk: Walk) -> None:
+    give_claim(walk, walk.customer.number, walk.customer.suffix)
+
+
+def give_claim(walk: Walk, number: str, suffix: str) -> None:
+    walk.step(
+        "Skriv kundnumret, som står på fakturan, i **Kundnummer**.", field("Kundnummer")
+    ).fill(number)
+    walk.step(f"Skriv de fyra siffrorna i **{DIGITS}**.", field(DIGITS)).fill(suffix)
+    press(walk, "Fortsätt")
+
+
+def fill_personal_details(walk: Walk, *, password: str = "") -> None:
+    person = walk.person
+    walk.step("Skriv ditt förnamn i **Förnamn**.", field("Förnamn")).fill(person.given_name)
+    walk.step("Skriv ditt efternamn i **Efternamn**.", field("Efternamn")).fill(person.family_name)
+    walk.step("Skriv din egen e-postadress i **E-post**.", field("E-post")).fill(person.email)
+    walk.step(
+        "Hitta på ett lösenord och skriv det i **Välj ett lösenord**.", field("Välj ett lösenord")
+    ).fill(password or person.password)
+
+
+def turn_on_two_factor(walk: Walk) -> None:
+    app = walk.step(
+        "Öppna din autentiseringsapp och skanna QR-koden.",
+        place(".qr", "QR-koden"),
+        mask=SECRETS,
+    ).scan()
+    walk.step(f"**{CODE}**.", field(CODE), mask=SECRETS).fill(app.code())
+    press(walk, "Verifiera kod", mask=SECRETS)
+
+
+def skip_two_factor(walk: Walk) -> None:
+    name = "Hoppa över tvåfaktorsautentisering"
+    shown = "form[action$='hoppa-over']"
+    walk.step(f"Klicka på **{name}**.", button(name), mask=SECRETS, show=shown).click()
+
+
+def save_recovery_codes(walk: Walk) -> None:
+    walk.step(
+        "Spara dina **Återställningskoder** på ett säkert ställe.",
+        place("#recovery-codes", "koderna"),
+        mask=CODES + DATES,
+        note="Klicka till exempel på **Ladda ner**. Med en sådan kod kan du logga in om du inte "
+        "har telefonen.",
+    ).look()
+    press(walk, "Jag har sparat koderna", mask=CODES + DATES)
+
+
+def go_to_customer(walk: Walk) -> None:
+    words = f"Gå till {walk.customer.name}".strip()
+    walk.step(f"Klicka på **{words}**.", link(words, starts=True)).click()
+    arrive_at_customer(walk)
+    signed_in(walk)
+
+
+def to_login(walk: Walk) -> None:
+    walk.open("/")
+    walk.arrive("En inloggning för alla era kundkonton")
+    walk.step(
+        "Klicka på **Logga in** uppe till höger.", link("Logga in", BANNER), show=".header"
+    ).click()
+    walk.arrive("Logga in")
+
+
+def give_password(walk: Walk, *, guide: bool = True) -> None:
+    email, password = field("E-post"), field("Lösenord")
+    walk.step("Skriv din e-postadress i **E-post**.", email, guide=guide).fill(walk.person.email)
+    walk.step("Skriv ditt lösenord i **Lösenord**.", password, guide=guide).fill(
+        walk.person.password
+    )
+    walk.step("Klicka på **Logga in**.", button("Logga in", MAIN), guide=guide).click()
+
+
+def give_code(walk: Walk) -> None:
+    code = field("Ange engångskod")
+    walk.arrive("Logga in", title="Ange engångskod", focus=code)
+    walk.step(
+        "Öppna appen och skriv koden som visas i **Ange engångskod**.", code, mask=SECRETS
+    ).fill(walk.app.code())
+    press(walk, "Verifiera kod", mask=SECRETS)
+
+
+def press(walk: Walk, name: str, how: str = "", *, mask: tuple[str, ...] = ()) -> None:
+    sentence = " ".join(filter(None, (f"Klicka på **{name}**", how)))
+    walk.step(f"{sentence}.", button(name), mask=mask, guide=not how).click()
+
+
+def arrive_at_customer(walk: Walk) -> None:
+    """Elsewhere than on the demo data the name is not known beforehand."""
+    name = walk.customer.name
+    walk.arrive(f"Kundkonto: {name}", title=name, starts=not name)
+
+
+def signed_in(walk: Walk, *, guide: bool = False) -> None:
+    walk.step(
+        "Du är inloggad. Uppe till höger står ditt namn.",
+        my_name(walk),
+        mask=DATES,
+        show=".header nav",
+        guide=guide,
+    ).look()
+
+
+def my_name(walk: Walk) -> Control:
+    """The button at the upper right, on which one's name stands."""
+    return button(walk.person.name, BANNER, starts=True)
