@@ -23,7 +23,7 @@ from models import (
 from models.membership import AccountClosed
 from models.registration import AlreadyFinished, EmailInUse
 from models.session import How, Identity
-from web import claim, cookies, guards, sessions
+from web import claim, cookies, guards, new_password, sessions
 from web.claim import ClaimForm
 from web.errors import Conflict
 from web.forms import Form, email_error, password, text
@@ -35,7 +35,6 @@ from web.two_factor import Enrolment, EnrolmentForm, code_error, too_many
 
 _log = logging.getLogger("minasidor.registration")
 CLAIM_TOO_OLD = "Ange kontouppgifterna igen. De gäller i en timme."
-TOO_EASY = "Lösenordet är för lätt att gissa. Välj ett annat."
 # Seconds: longer than the registration lives, to be able to say that it ran out.
 _COOKIE_LIFETIME = 7 * 24 * 3600
 
@@ -122,21 +121,12 @@ class PersonalDetailsForm(Form):
             self.errors["phone"] = "Skriv mobilnumret med siffror, till exempel 070-174 06 05."
         if error := email_error(self.email):
             self.errors["email"] = error
-        if not self.password:
-            self.errors["password"] = "Välj ett lösenord."  # noqa: S105 - a sentence
-        elif len(self.password) > passwords.LONGEST:
-            self.errors["password"] = f"Lösenordet får ha högst {passwords.LONGEST} tecken."
 
     async def check_password(self, settings: Settings, account: CustomerAccount) -> None:
-        """The rules that need more than the field itself."""
-        if "password" in self.errors:
-            return
-        if len(self.password) < settings.password_min_length:
-            self.errors["password"] = (
-                f"Lösenordet ska ha minst {settings.password_min_length} tecken."
-            )
-        elif await passwords.is_guessable(self.password, email=self.email, names=(account.name,)):
-            self.errors["password"] = TOO_EASY
+        names = (account.name,)
+        wrong = await new_password.error(self.password, settings, email=self.email, names=names)
+        if wrong and "password" not in self.errors:
+            self.errors["password"] = wrong
 
 
 class PersonalDetails(Page):

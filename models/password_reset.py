@@ -1,0 +1,110 @@
+"""'Glömt lösen?': a new password by a mailed link, and what ends with the old one."""
+
+from __future__ import annotations
+
+from models import clock, limits
+from models.claim import prove
+from models.client import Client
+from models.customer_account import CustomerAccount
+from models.databases import atomic
+from models.email_link import EmailLink, Purpose
+from models.event import Event
+from models.membership import Membership
+from models.outgoing_mail import OutgoingMail
+from models.session import Session
+from models.user import User, email_key
+
+
+async def ask(email: str) -> None:
+    """Mail a link to the user with this address. For any other, and past the limit, nothing shows.
+
+    The work is the same for an address of nobody's: its link is dead from the start, and the mail
+    of a dead link is dropped when it is to be sent.
+    """
+    if (await limits.spend(limits.ASKED_MAIL.of(email_key(email)))).refused:
+        return
+    user = await User.by_email(email)
+    async with atomic():
+        await _send("reset_password", user)
+
+
+async def proves_ownership(user: User, numbers: tuple[str, str], client: Client) -> bool:
+    """Whether kundnummer and four digits are those of a customer account that the user reaches.
+
+    Asked where the address was never confirmed: a mistyped one must not hand the account to the
+    stranger who reads it. Guarded like every claim.
+    """
+    account = await prove(*numbers, client)
+    return account is not None and await Membership.exists(
+        user_id=user.id, customer_account_id=account.id
+    )
+
+
+async def company_names(user: User) -> list[str]:
+    """Of the customer accounts that the user reaches: words that no password may hold."""
+    reached = CustomerAccount.filter(memberships__user_id=user.id)
+    return [str(name) for name in await reached.values_list("name", flat=True)]
+
+
+async def finish(link: EmailLink, password_hash: str, client: Client) -> bool:
+    """Use the link up and set the password. Of several at once exactly one gets True.
+
+    Two-factor stays as it is, and nobody is logged in.
+    """
+    assert link.user is not None  # noqa: S101 - a link of nobody's is dead
+    async with atomic():
+        if not await link.consume():
+            return False
+        await _set(link.user, password_hash)
+        await Session.end_all(link.user.id)
+        await Event.record("password.reset", user=link.user, address=client.address[:45])
+        await tell_of_change(link.user)
+    return True
+
+
+async def freeze(link: EmailLink, client: Client) -> bool:
+    """'Det var inte jag': nobody gets in until a new password is set by mail.
+
+    Sessions end and outstanding links die; no factor is asked for, since somebody else may have
+    changed it. Of several at once exactly one gets True.
+    """
+    assert link.user is not None  # noqa: S101 - as above
+    user = link.user
+    async with atomic():
+        if not await link.consume():
+            return False
+        _ = await User.filter(id=user.id).update(frozen_at=clock.now())
+        await Session.end_all(user.id)
+        await EmailLink.void_all(user.id)
+        await Event.record("user.frozen", user=user, address=client.address[:45])
+        await _send("frozen", user)
+    return True
+
+
+async def tell_of_change(user: User) -> None:
+    """The notice to the user, which can be answered with 'Det var inte jag'."""
+    link, token = await EmailLink.issue(Purpose.NOT_ME, email=user.email, user_id=user.id)
+    _ = await OutgoingMail.write(
+        "password_changed",
+        user.email,
+        link=link,
+        token=token,
+        name=user.given_name,
+        at=clock.now().isoformat(),
+    )
+
+
+async def _set(user: User, password_hash: str) -> None:
+    _ = await User.filter(id=user.id).update(
+        password_hash=password_hash, password_changed_at=clock.now(), frozen_at=None
+    )
+    await EmailLink.void_all(user.id)
+
+
+async def _send(kind: str, user: User | None) -> None:
+    # No address of anybody who is not a user is kept.
+    email, name = (user.email, user.given_name) if user else ("", "")
+    link, token = await EmailLink.issue(
+        Purpose.RESET_PASSWORD, email=email, user_id=user.id if user else None
+    )
+    _ = await OutgoingMail.write(kind, email, link=link, token=token, name=name)
