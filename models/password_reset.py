@@ -1,11 +1,10 @@
-"""'Glömt lösen?': a new password by a mailed link, and what ends with the old one."""
+"""'Glömt lösen?': a new password by a mailed link, and 'Det var inte jag'."""
 
 from __future__ import annotations
 
-from models import clock, limits
+from models import clock, limits, password_change
 from models.claim import prove
 from models.client import Client
-from models.customer_account import CustomerAccount
 from models.databases import atomic
 from models.email_link import EmailLink, Purpose
 from models.event import Event
@@ -40,12 +39,6 @@ async def proves_ownership(user: User, numbers: tuple[str, str], client: Client)
     )
 
 
-async def company_names(user: User) -> list[str]:
-    """Of the customer accounts that the user reaches: words that no password may hold."""
-    reached = CustomerAccount.filter(memberships__user_id=user.id)
-    return [str(name) for name in await reached.values_list("name", flat=True)]
-
-
 async def finish(link: EmailLink, password_hash: str, client: Client) -> bool:
     """Use the link up and set the password. Of several at once exactly one gets True.
 
@@ -53,12 +46,11 @@ async def finish(link: EmailLink, password_hash: str, client: Client) -> bool:
     """
     assert link.user is not None  # noqa: S101 - a link of nobody's is dead
     async with atomic():
-        if not await link.consume():
+        if not await link.consume() or not await password_change.replace(link.user, password_hash):
             return False
-        await _set(link.user, password_hash)
         await Session.end_all(link.user.id)
         await Event.record("password.reset", user=link.user, address=client.address[:45])
-        await tell_of_change(link.user)
+        await password_change.tell(link.user)
     return True
 
 
@@ -79,26 +71,6 @@ async def freeze(link: EmailLink, client: Client) -> bool:
         await Event.record("user.frozen", user=user, address=client.address[:45])
         await _send("frozen", user)
     return True
-
-
-async def tell_of_change(user: User) -> None:
-    """The notice to the user, which can be answered with 'Det var inte jag'."""
-    link, token = await EmailLink.issue(Purpose.NOT_ME, email=user.email, user_id=user.id)
-    _ = await OutgoingMail.write(
-        "password_changed",
-        user.email,
-        link=link,
-        token=token,
-        name=user.given_name,
-        at=clock.now().isoformat(),
-    )
-
-
-async def _set(user: User, password_hash: str) -> None:
-    _ = await User.filter(id=user.id).update(
-        password_hash=password_hash, password_changed_at=clock.now(), frozen_at=None
-    )
-    await EmailLink.void_all(user.id)
 
 
 async def _send(kind: str, user: User | None) -> None:

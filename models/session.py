@@ -94,9 +94,9 @@ class Session(Model):
         await cls.filter(token_hash=tokens.hashed(token)).delete()
 
     @classmethod
-    async def end_all(cls, user_id: int) -> None:
-        """Every browser is logged out, and who waits for a code begins anew."""
-        await cls.filter(user_id=user_id).delete()
+    async def end_all(cls, user_id: int, *, but: int = 0) -> None:
+        """Every browser but the one is logged out, and who waits for a code begins anew."""
+        await cls.filter(user_id=user_id).exclude(id=but).delete()
         await LoginChallenge.filter(user_id=user_id).delete()
 
 

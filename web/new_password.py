@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from models import passwords
 from web.settings import Settings
 
+SAME = "Välj ett annat lösenord än det du har."
+
 
 async def error(chosen: str, settings: Settings, *, email: str, names: Iterable[str]) -> str:
     """What is wrong with it, as a Swedish sentence; empty if nothing is.

@@ -8,7 +8,7 @@ from itsdangerous import BadSignature
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models import EmailLink, User, password_reset, passwords
+from models import EmailLink, User, password_change, password_reset, passwords
 from models.email_link import Purpose
 from web import claim, cookies, email_links, new_password, sessions
 from web.claim import ClaimForm
@@ -17,7 +17,6 @@ from web.pages import Page
 from web.rendering import redirect, render
 from web.signing import signer
 
-SAME = "Välj ett annat lösenord än det du har."
 _ASKED_LIFETIME = 3600  # seconds: as long as the link
 
 
@@ -108,10 +107,10 @@ class NewPassword(Page):
             form.password,
             request.app.state.settings,
             email=user.email,
-            names=await password_reset.company_names(user),
+            names=await password_change.company_names(user),
         )
         if not wrong and not form.errors and await user.has_password(form.password):
-            wrong = SAME
+            wrong = new_password.SAME
         if wrong and "password" not in form.errors:
             form.errors["password"] = wrong
 
@@ -154,4 +153,4 @@ def _form_for(user: User) -> type[NewPasswordForm]:
 
 async def well_known(request: Request) -> Response:
     """Where password managers lead to (W3C, A Well-Known URL for Changing Passwords)."""
-    return redirect(request, "password_reset:forgotten")
+    return redirect(request, "my_details:personal_details")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from dataclasses import dataclass
 
 from starlette.exceptions import HTTPException
@@ -29,6 +28,7 @@ from web.errors import Conflict
 from web.forms import Form, email_error, password, text
 from web.login import landing
 from web.pages import Page
+from web.person import PersonForm
 from web.rendering import SeeOther, redirect, render
 from web.settings import Settings
 from web.two_factor import Enrolment, EnrolmentForm, code_error, too_many
@@ -100,25 +100,13 @@ class AccountDetails(Page):
 
 
 @dataclass
-class PersonalDetailsForm(Form):
+class PersonalDetailsForm(PersonForm):
     customer_number: str = text(20)
-    given_name: str = text(80)
-    family_name: str = text(80)
-    phone: str = text(20)
     email: str = text(254)
     password: str = password()
 
     def validate(self) -> None:
-        if not self.given_name:
-            self.errors["given_name"] = "Ange ditt förnamn."
-        if not self.family_name:
-            self.errors["family_name"] = "Ange ditt efternamn."
-        for name in ("given_name", "family_name"):
-            # Names go into mails to others: no bait for somebody to click on.
-            if re.search(r"[/:@<>]|www\.", self[name], re.IGNORECASE):
-                self.errors[name] = "Skriv bara ditt namn."
-        if self.phone and not re.fullmatch(r"\+?[0-9 ()\-]{6,20}", self.phone):
-            self.errors["phone"] = "Skriv mobilnumret med siffror, till exempel 070-174 06 05."
+        super().validate()
         if error := email_error(self.email):
             self.errors["email"] = error
 

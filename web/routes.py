@@ -70,6 +70,8 @@ routes: list[BaseRoute] = [
     Route("/det-var-inte-jag", email_links.Notice, name="email_links:notice"),
     Route("/det-var-inte-jag/{token}", email_links.OpenNotice, name="email_links:open_notice"),
     Route("/lank/byt-anvandare", email_links.SwitchUser, name="email_links:switch_user"),
+    Route("/mina-uppgifter", my_details.PersonalDetails, name="my_details:personal_details"),
+    Route("/mina-uppgifter/losenord", my_details.Password, name="my_details:password"),
     Route(
         "/mina-uppgifter/inloggningsuppgifter",
         my_details.Credentials,

@@ -200,6 +200,8 @@ ACCESS: dict[str, tuple[str, str]] = {
     "password_reset:sent": ("anybody", ""),
     "password_reset:open_new_password": ("anybody", ""),
     "password_reset:new_password": ("anybody", "anybody"),  # whoever holds the mailed token
+    "my_details:personal_details": ("signed in", "signed in"),
+    "my_details:password": ("anybody", "signed in"),
     "my_details:credentials": ("signed in", "signed in"),
     "recovery_codes:saved": ("anybody", "signed in"),
     "recovery_codes:file": ("signed in", ""),
