@@ -19,18 +19,38 @@ CHANGED = "Lösenordet är ändrat. Du är utloggad på andra enheter."
 WRONG_PASSWORD = "Det nuvarande lösenordet stämmer inte."  # noqa: S105 - a sentence
 
 
+@dataclass
+class MyDetailsForm(PersonForm):
+    """Both forms of the page: one is sent at a time, and one error summary serves both."""
+
+    current_password: str = password()
+    new_password: str = password()
+    repeated_password: str = password()
+
+    def fill(self, user: User) -> None:
+        self.given_name, self.family_name, self.phone = (
+            user.given_name,
+            user.family_name,
+            user.phone,
+        )
+
+    def forget_passwords(self) -> None:
+        self.current_password = self.new_password = self.repeated_password = ""
+
+
 class PersonalDetails(Page):
     """Personuppgifter, and below it Lösenord."""
 
     async def get(self, request: Request) -> Response:
-        user = await signed_in_user(request)
-        return page(request, user, person=_filled(user))
+        user, form = await signed_in_user(request), MyDetailsForm()
+        form.fill(user)
+        return page(request, user, form)
 
     async def post(self, request: Request) -> Response:
         user = await signed_in_user(request)
-        form = await PersonForm.read(request)
+        form = await MyDetailsForm.read(request)
         if not form.is_valid():
-            return page(request, user, person=form, status_code=422)
+            return page(request, user, form, status_code=422)
         await user.rename(form.given_name, form.family_name, form.phone)
         # The header shows the name.
         return redirect(
@@ -39,11 +59,7 @@ class PersonalDetails(Page):
 
 
 @dataclass
-class PasswordForm(Form):
-    current_password: str = password()
-    new_password: str = password()
-    repeated_password: str = password()
-
+class PasswordForm(MyDetailsForm):
     def validate(self) -> None:
         if not self.current_password:
             self.errors["current_password"] = "Ange ditt nuvarande lösenord."  # noqa: S105
@@ -62,16 +78,17 @@ class Password(Page):
     async def post(self, request: Request) -> Response:
         identity, user = guards.signed_in(request), await signed_in_user(request)
         form = await PasswordForm.read(request)
+        form.fill(user)
         form.is_valid()
         await self._check(request, user, form)
         if form.failed:
-            return page(request, user, password=form, status_code=422)
+            return page(request, user, form, status_code=422)
         password_hash = await passwords.hashed(form.new_password)
         client = sessions.client(request)
         token = await password_change.change(identity, user, password_hash, client)
         if token is None:
             form.errors["current_password"] = WRONG_PASSWORD
-            return page(request, user, password=form, status_code=422)
+            return page(request, user, form, status_code=422)
         response = redirect(request, "my_details:personal_details", whole_page=True, flash=CHANGED)
         return sessions.keep(response, request, token, remembered=identity.remembered)
 
@@ -147,27 +164,7 @@ async def signed_in_user(request: Request) -> User:
     return await User.get(id=guards.signed_in(request).user.id)
 
 
-def page(
-    request: Request,
-    user: User,
-    *,
-    person: PersonForm | None = None,
-    password: PasswordForm | None = None,
-    status_code: int = 200,
-) -> Response:
-    """Mina uppgifter with both its forms, of which at most one was refused."""
-    password_form = password or PasswordForm()
-    for name in ("current_password", "new_password", "repeated_password"):
-        setattr(password_form, name, "")
-    person_form = person or _filled(user)
-    context = {
-        "form": password if password else person_form,
-        "person": person_form,
-        "password": password_form,
-        "email": user.email,
-    }
+def page(request: Request, user: User, form: MyDetailsForm, status_code: int = 200) -> Response:
+    form.forget_passwords()
+    context = {"form": form, "email": user.email}
     return render(request, "my_details/personal_details.html", context, status_code, secret=True)
-
-
-def _filled(user: User) -> PersonForm:
-    return PersonForm(given_name=user.given_name, family_name=user.family_name, phone=user.phone)
