@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from models import RecoveryCode, Totp, TwoFactor, User, login, password_change, passwords, totp
 from web import guards, new_password, sessions
-from web.forms import Form, password
+from web.forms import password
 from web.pages import Page
 from web.person import PersonForm
 from web.rendering import redirect, render
