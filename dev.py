@@ -89,6 +89,7 @@ def lint() -> None:
 
 def unit_tests() -> None:
     setup_development()
+    spelling()
     say("Running the unit tests on SQLite")
     pytest("tests/unit")
 
@@ -125,7 +126,7 @@ def walkthrough() -> None:
 
 
 def guide() -> None:
-    """Write the customers' illustrated instruction from the same walkthrough."""
+    """Write the customers' illustrated instruction, instruktion/, from the same walkthrough."""
     setup_development()
     ENV["CHROMIUM_PATH"] = browser()
     sh(PYTHON, "-m", "tests.walkthrough.guide", *sys.argv[2:])
@@ -243,6 +244,20 @@ def find_browser() -> str | None:
         starts = subprocess.run([own, "--version"], capture_output=True, check=False)
         return own if starts.returncode == 0 else None
     return None
+
+
+def spelling() -> None:
+    """Debian's Swedish dictionary; where it cannot be had, that check says so and is skipped."""
+    if shutil.which("hunspell") and sh("hunspell", "-d", "sv_SE", "-l", os.devnull, check=False):
+        return
+    may_install = os.geteuid() == 0 or (
+        shutil.which("sudo") and sh("sudo", "-n", "true", check=False, quiet=True)
+    )
+    if may_install and shutil.which("apt-get"):
+        try:
+            apt_install("hunspell", "hunspell-sv", why="the Swedish texts are checked for spelling")
+        except SystemExit as problem:
+            say(f"{problem} The tests go on without.")
 
 
 def apt_install(*packages: str, why: str) -> None:

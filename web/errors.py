@@ -54,7 +54,7 @@ async def response_to(request: Request, error: Exception) -> Response:
     if isinstance(error, ClientDisconnect):
         return Response(status_code=400)
     _log.error("unhandled error", exc_info=error)
-    return page(request, 500)
+    return _place_of(request, error) or page(request, 500)
 
 
 def page(
@@ -78,6 +78,15 @@ def page(
     response = render(request, f"errors/{shown}.html", everything, status, secret=True)
     response.headers.update(headers or {})
     return response
+
+
+def _place_of(request: Request, error: Exception) -> Response | None:
+    """Designers see file and line of what they wrote; customers never do."""
+    if not request.app.state.settings.development:
+        return None
+    from web.development import template_errors
+
+    return template_errors.response_to(request, error)
 
 
 async def _identify(request: Request) -> None:

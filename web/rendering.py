@@ -133,6 +133,10 @@ def environment(settings: Settings) -> Environment:
         cache_size=-1,
     )
     made.globals.update(settings=settings, path_for=path_for, static=static, icon=icon)
+    if settings.live_reload:
+        from web.development import live_reload
+
+        made.globals["changes"] = live_reload.changes
     made.filters.update(number=number, date=date, datetime=date_and_time)
     return made
 
@@ -153,10 +157,15 @@ def _digest(file: Path, _changed: int) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()[:10]
 
 
-@cache
 def icon(name: str, size: int = 20) -> Markup:
     """An icon inline, hidden from screen readers: the text beside it says it all."""
-    svg = Path(ROOT / "static" / "icons" / f"{name}.svg").read_text()
+    file = ROOT / "static" / "icons" / f"{name}.svg"
+    return _inline(file, file.stat().st_mtime_ns, size)
+
+
+@cache
+def _inline(file: Path, _changed: int, size: int) -> Markup:
+    svg = file.read_text()
     body = svg[svg.index(">", svg.index("<svg")) + 1 : svg.rindex("</svg>")].strip()
     return Markup(  # noqa: S704 - a file of ours and a number, nothing a visitor wrote
         f'<svg aria-hidden="true" focusable="false" width="{size}" height="{size}"'

@@ -30,6 +30,7 @@ class Settings:
 
     env: Literal["development", "production"] = "development"
     demo: bool = True
+    live_reload: bool = False
     host: str = "127.0.0.1"
     port: int = 8000
     base_url: str = "http://localhost:8000"
@@ -69,6 +70,7 @@ class Settings:
         settings = cls(
             env="development" if development else "production",
             demo=read.boolean("DEMO", development),
+            live_reload=read.boolean("LIVE_RELOAD", development),
             host=read.text("HOST", cls.host),
             port=port,
             base_url=_normal_base_url(
@@ -114,6 +116,10 @@ def _check(settings: Settings) -> None:
         if settings.demo:
             raise SettingError(
                 f"{PREFIX}DEMO must not be on in production: it makes users with known passwords"
+            )
+        if settings.live_reload:
+            raise SettingError(
+                f"{PREFIX}LIVE_RELOAD must not be on in production: it is for those who build pages"
             )
     if not _is_base_url(settings.base_url):
         raise SettingError(

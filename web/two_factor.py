@@ -56,7 +56,10 @@ class Enrolment:
     @classmethod
     async def of(cls, user: User) -> Enrolment:
         totp = await Totp.pending(user)
-        secret, uri = totp.secret, totp.uri(user.email)
+        return cls.showing(totp.secret, totp.uri(user.email))
+
+    @classmethod
+    def showing(cls, secret: str, uri: str) -> Enrolment:
         groups = [secret[i : i + 4] for i in range(0, len(secret), 4)]
         return cls(_qr(uri), groups, uri)
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,21 @@ _PATIENCE = 30.0  # seconds for the server to come up
 
 class Portal:
     def __init__(
-        self, folder: Path, *, base_url: str = "", unclaimed: int = 5, users: int = 0
+        self,
+        folder: Path,
+        *,
+        root: Path = ROOT,
+        base_url: str = "",
+        unclaimed: int = 5,
+        users: int = 0,
+        live_reload: bool = False,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
+        """`root`: where the server's code, templates and static files are; a copy may be changed.
+
+        `settings`: further ones, by the names of the environment variables.
+        """
+        self.root = root
         self.port = free_port()
         self.address = f"http://localhost:{self.port}"
         self.base_url = base_url or self.address
@@ -40,6 +53,8 @@ class Portal:
             "MINASIDOR_PEPPER": secrets.token_urlsafe(33),
             # Each visitor comes from an address of their own, so that none meets another's limits.
             "MINASIDOR_TRUSTED_PROXIES": "127.0.0.1",
+            "MINASIDOR_LIVE_RELOAD": str(live_reload).lower(),
+            **(settings or {}),
         }
         self._members = self._seed(unclaimed, users)
         self._customers = islice(customers(), unclaimed)
@@ -50,7 +65,7 @@ class Portal:
         """Start the server and wait until it answers."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _RUN], cwd=ROOT, env=self._env, stdout=log, stderr=log
+                [sys.executable, "-c", _RUN], cwd=self.root, env=self._env, stdout=log, stderr=log
             )
         deadline = time.monotonic() + _PATIENCE
         while not self._answers():
@@ -71,6 +86,12 @@ class Portal:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def restore(self, database: bytes) -> None:
+        """Go on with this database, as it once was; the server must be stopped."""
+        for path in self.database.parent.glob(f"{self.database.name}*"):
+            path.unlink()
+        self.database.write_bytes(database)
 
     def new_customer(self) -> Customer:
         """One that nobody has claimed yet."""

@@ -11,36 +11,23 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, ViewportSize, expect
 
-from tests.e2e import steps
+from tests.e2e import inspection, steps
 from tests.e2e.conftest import NewVisitor
 from tests.e2e.portal import Portal
 from tests.e2e.visitor import Visitor
 from tests.e2e.ways import with_javascript
 
-_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 _DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 _NARROWEST: ViewportSize = {"width": 320, "height": 640}
 _WIDEST: ViewportSize = {"width": 1920, "height": 1080}
-_OVERFLOWS = """() => {
-    const { scrollWidth, clientWidth } = document.documentElement;
-    if (scrollWidth <= clientWidth) return "";
-    const wide = [...document.querySelectorAll("body *")].filter(
-        (element) => element.getBoundingClientRect().right > clientWidth + 1
-    );
-    return `${scrollWidth} px wide: ${wide.slice(-3).map((e) => e.outerHTML.slice(0, 80))}`;
-}"""
-
-_AT_REST = "Promise.all(document.getAnimations().map((animation) => animation.finished))"
 
 
 class Inspection:
     """Looks at pages and collects what is wrong with them, to be told all at once."""
 
     def __init__(self) -> None:
-        self.axe = Axe()
         self.found: list[str] = []
         self.seen: list[str] = []
 
@@ -62,25 +49,18 @@ class Inspection:
         page.set_viewport_size(_DESKTOP)
 
     def _accessible(self, page: Page, name: str) -> None:
-        page.evaluate(_AT_REST)  # half faded, a colour is none of the palette
-        options = {
-            "runOnly": {"type": "tag", "values": _TAGS},
-            "resultTypes": ["violations"],
-        }
-        for violation in self.axe.run(page, options=options).response["violations"]:
-            where = [node["html"][:120] for node in violation["nodes"]]
-            self.found.append(f"{name}: {violation['id']} ({violation['help']}): {where}")
+        self.found += [f"{name}: {violation}" for violation in inspection.violations(page)]
 
     def _no_sideways_scroll(self, page: Page, name: str) -> None:
-        if wide := page.evaluate(_OVERFLOWS):
+        if wide := inspection.sideways(page):
             self.found.append(f"{name}: {wide}")
 
 
-@pytest.fixture
-def inspection() -> Iterator[Inspection]:
-    inspection = Inspection()
-    yield inspection
-    assert not inspection.found, "\n".join(inspection.found)
+@pytest.fixture(name="inspection")
+def _inspection() -> Iterator[Inspection]:
+    made = Inspection()
+    yield made
+    assert not made.found, "\n".join(made.found)
 
 
 @with_javascript

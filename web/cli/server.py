@@ -26,6 +26,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     print(f"MinaSidor: {settings.base_url}", flush=True)
     if settings.development:
         print(f"Its mail:  {settings.base_url}/_dev/mejl", flush=True)
+        print(f"All tools: {settings.base_url}/_dev", flush=True)
     app = create_app(settings)
     _make_even()
     uvicorn.run(

@@ -1,56 +1,74 @@
-"""/_dev/mejl: the mails of a development portal, to be read and clicked."""
+"""/_dev/mejl: the mails of a development portal, to be looked at, read and clicked."""
 
 from __future__ import annotations
 
+import re
 from email.message import EmailMessage
-from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from models import OutgoingMail
+from web.development.tools import show
 from web.mail import Composer
+from web.middleware.headers import CONTENT_SECURITY_POLICY
 from web.pages import Page
-from web.rendering import render
 
 _MOST = 100
+_VIEWS = ("utseende", "text", "kalla")
+# A mail has a style of its own, and no more rights than a mail program gives it.
+_MAIL_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; "
+    "sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation"
+)
 
 
 class Mailbox(Page):
     async def get(self, request: Request) -> Response:
-        mails = (
-            await OutgoingMail.filter(data_encrypted__not_isnull=True).order_by("-id").limit(_MOST)
-        )
-        return render(
-            request,
-            "development/mailbox.html",
-            {"mails": [_listed(request, mail) for mail in mails]},
-        )
+        kept = OutgoingMail.filter(data_encrypted__not_isnull=True)
+        if not request.app.state.settings.alarm_email:
+            kept = kept.exclude(to="")  # about to be dropped
+        mails = await kept.order_by("-id").limit(_MOST)
+        listed = [(mail, str(_composed(request, mail)["Subject"])) for mail in mails]
+        return show(request, "development/mailbox.html", {"mails": listed})
 
 
 class Mail(Page):
     async def get(self, request: Request) -> Response:
-        mail = await OutgoingMail.get_or_none(id=request.path_params["id"])
-        if mail is None or mail.data_encrypted is None:
-            raise HTTPException(404)
+        mail = await _found(request)
         message = _composed(request, mail)
+        text = _part(message, "plain")
+        view = request.query_params.get("flik", "")
         context = {
-            "mail": _listed(request, mail),
-            "text": _part(message, "plain"),
+            "mail": mail,
+            "message": message,
+            "view": view if view in _VIEWS else _VIEWS[0],
+            "text": text,
             "html": _part(message, "html"),
+            "links": re.findall(r"https?://\S+", text),
         }
-        return render(request, "development/mail.html", context)
+        response = show(request, "development/mail.html", context)
+        response.headers["Content-Security-Policy"] = f"{CONTENT_SECURITY_POLICY}; frame-src 'self'"
+        return response
 
 
-def _listed(request: Request, mail: OutgoingMail) -> dict[str, Any]:
-    return {
-        "id": mail.id,
-        "to": mail.to,
-        "subject": str(_composed(request, mail)["Subject"]),
-        "created_at": mail.created_at,
-        "sent_at": mail.sent_at,
-    }
+class MailBody(Page):
+    """The mail's HTML alone, for the frame that shows it."""
+
+    async def get(self, request: Request) -> Response:
+        html = _part(_composed(request, await _found(request)), "html")
+        # A click leaves the frame: no page of the portal lets itself be framed.
+        html = html.replace("<head>", '<head><base target="_top">', 1)
+        headers = {"Content-Security-Policy": _MAIL_POLICY, "Cache-Control": "no-store"}
+        return Response(html, headers=headers, media_type="text/html")
+
+
+async def _found(request: Request) -> OutgoingMail:
+    mail = await OutgoingMail.get_or_none(id=request.path_params["id"])
+    if mail is None or mail.data_encrypted is None:
+        raise HTTPException(404)
+    return mail
 
 
 def _composed(request: Request, mail: OutgoingMail) -> EmailMessage:

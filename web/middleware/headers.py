@@ -1,4 +1,7 @@
-"""Security headers on every answer: pages, fragments, files and errors alike."""
+"""Security headers on every answer: pages, fragments, files and errors alike.
+
+Only a development tool sets one of them itself: it shows mails and pages in frames.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,11 @@ class Headers:
 
         async def add(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *self.headers]
+                own = {name for name, _ in message["headers"]}
+                message["headers"] = [
+                    *message["headers"],
+                    *(header for header in self.headers if header[0] not in own),
+                ]
                 if scope["path"].startswith("/static/"):
                     kept = _never_changes(scope, message)
                     MutableHeaders(scope=message)["Cache-Control"] = (

@@ -38,7 +38,7 @@ class RequestId:
             await send(message)
 
         await self.app(scope, receive, tell)
-        if not scope["path"].startswith("/static/"):
+        if not scope["path"].startswith("/static/") and not _is_unlogged(scope):
             milliseconds = round(1000 * (time.perf_counter() - started), 1)
             _log.info(
                 "request",
@@ -51,6 +51,11 @@ class RequestId:
                     **_who(scope),
                 },
             )
+
+
+def _is_unlogged(scope: Scope) -> bool:
+    """A development tool that every open page asks a few times a second."""
+    return bool(scope.get("state", {}).get("unlogged"))
 
 
 def _page(scope: Scope) -> str:

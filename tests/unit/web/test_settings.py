@@ -44,6 +44,7 @@ def test_in_development_nothing_needs_to_be_set(own_folder: Path) -> None:
     settings = Settings.from_env({})
     assert settings.development
     assert settings.demo
+    assert settings.live_reload
     assert settings.base_url == "http://localhost:8000"
     assert not settings.https
 
@@ -63,6 +64,7 @@ def test_production_starts_with_what_it_must_have() -> None:
     assert settings.brand == "Renhållningen"
     assert settings.https
     assert not settings.demo
+    assert not settings.live_reload
     assert settings.netloc == "minasidor.example"
 
 
@@ -79,6 +81,10 @@ def test_none_is_no_proxy() -> None:
         (
             {"DEMO": "true"},
             "DEMO must not be on in production: it makes users with known passwords",
+        ),
+        (
+            {"LIVE_RELOAD": "true"},
+            "LIVE_RELOAD must not be on in production: it is for those who build pages",
         ),
         ({"PORT": "http"}, "PORT must be a number from 1 to 65535, not 'http'"),
         ({"PORT": "0"}, "PORT must be a number from 1 to 65535, not '0'"),
@@ -186,7 +192,7 @@ def test_the_document_tells_the_default(name: str) -> None:
     default = next(field.default for field in fields(Settings) if field.name == name)
     if default in ("", ()):
         assert told.startswith(("none", "made once"))
-    elif name in ("base_url", "database_url", "demo"):  # they follow others
+    elif name in ("base_url", "database_url", "demo", "live_reload"):  # they follow others
         assert told
     else:
         assert told == f"`{default}`"

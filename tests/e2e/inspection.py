@@ -1,0 +1,44 @@
+"""What can be seen on any page: violations of WCAG 2.2 AA that axe finds, and sideways scroll."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Page
+
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+_OVERFLOWS = """() => {
+    const { scrollWidth, clientWidth } = document.documentElement;
+    if (scrollWidth <= clientWidth) return "";
+    const wide = [...document.querySelectorAll("body *")].filter(
+        (element) => element.getBoundingClientRect().right > clientWidth + 1
+    );
+    return `${scrollWidth} px wide: ${wide.slice(-3).map((e) => e.outerHTML.slice(0, 80))}`;
+}"""
+_AT_REST = "Promise.all(document.getAnimations().map((animation) => animation.finished))"
+
+
+@dataclass(frozen=True)
+class Violation:
+    rule: str
+    help: str
+    where: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.rule} ({self.help}): {list(self.where)}"
+
+
+def violations(page: Page) -> list[Violation]:
+    """What axe finds, in the page's present width and colours. Needs JavaScript."""
+    page.evaluate(_AT_REST)  # half faded, a colour is none of the palette
+    options = {"runOnly": {"type": "tag", "values": TAGS}, "resultTypes": ["violations"]}
+    return [
+        Violation(found["id"], found["help"], tuple(node["html"][:120] for node in found["nodes"]))
+        for found in Axe().run(page, options=options).response["violations"]
+    ]
+
+
+def sideways(page: Page) -> str:
+    """What sticks out to the right; empty when nothing does."""
+    return str(page.evaluate(_OVERFLOWS))

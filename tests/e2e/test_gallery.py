@@ -1,0 +1,205 @@
+"""The gallery in a browser, and each of its states: axe, 320 px, light, dark, forced colours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import FrameLocator, Locator, Page, Request, expect
+
+from tests.e2e import inspection, steps
+from tests.e2e.visitor import Visitor
+from tests.e2e.ways import both_ways, with_javascript, without_javascript
+from web.development.gallery import State, states
+
+STATES = states()
+PAGES = list(dict.fromkeys(state.page for state in STATES))
+_AXE = "/_galleri/verktyg/axe.js"
+_RUN = """only => axe
+    .run({ runOnly: only, resultTypes: ["violations"] })
+    .then(({ violations }) => violations.map(({ id, help, nodes }) =>
+        `${id} (${help}): ${nodes.map(({ html }) => html.slice(0, 120))}`))"""
+_EVERYTHING = {"type": "tag", "values": inspection.TAGS}
+# In other colours and in a narrow window, nothing else can come out differently.
+_LOOKS = {"type": "rule", "values": ["color-contrast", "target-size"]}
+# What a ground of its own sets apart needs a border where all grounds are alike.
+_NEED_A_BORDER = ".button, .card, .notice, .input, .badge, .banner"
+
+
+@pytest.fixture(autouse=True)
+def sandbox(visitor: Visitor) -> Iterator[None]:
+    """The states stand in one, and Chromium remarks on it."""
+    yield
+    visitor.page.goto("about:blank")
+    visitor.tolerate(r"sandbox|Blocked autofocusing")
+
+
+@pytest.mark.parametrize("name", PAGES)
+@with_javascript
+def test_each_state_is_accessible_and_narrow_in_both_themes(visitor: Visitor, name: str) -> None:
+    page, found = visitor.page, list[str]()
+    page.emulate_media(reduced_motion="reduce")
+    for state in (s for s in STATES if s.page == name):
+        page.set_viewport_size({"width": 1280, "height": 900})
+        page.goto(f"{state.url}/sida")
+        page.add_script_tag(url=_AXE)
+        found += [f"{state.name}, light: {text}" for text in page.evaluate(_RUN, _EVERYTHING)]
+        page.set_viewport_size({"width": 320, "height": 640})
+        darken(page, state)
+        found += [f"{state.name}, dark, 320 px: {text}" for text in page.evaluate(_RUN, _LOOKS)]
+        if wide := inspection.sideways(page):
+            found.append(f"{state.name}: {wide}")
+    assert not found, "\n".join(found)
+
+
+@with_javascript
+def test_forced_colours_leave_a_border_where_a_ground_told_things_apart(visitor: Visitor) -> None:
+    page, without = visitor.page, list[str]()
+    page.emulate_media(forced_colors="active")
+    one_each = {state.template: state for state in STATES if state.has_partial}
+    for state in one_each.values():
+        page.goto(f"{state.url}/sida")
+        bare = (
+            page.locator(_NEED_A_BORDER)
+            .filter(visible=True)
+            .evaluate_all(
+                """elements => elements
+                .filter((element) => getComputedStyle(element).borderTopStyle === "none")
+                .map((element) => element.className)"""
+            )
+        )
+        without += [f"{state.name}: {name}" for name in bare]
+    assert not without, "\n".join(without)
+
+
+@both_ways
+def test_from_the_overview_to_a_state_and_on_to_the_next(visitor: Visitor) -> None:
+    page = visitor.page
+    page.goto("/_galleri?filter=login/code")
+    expect(page.get_by_text("8 tillstånd")).to_be_visible()
+    thumbnail(page, "Fel kod").click()
+
+    expect(steps.heading(page)).to_have_text("Fel kod")
+    expect(framed(page).get_by_text("Koden stämmer inte.").first).to_be_visible()
+    choose(page, "Bredd", "320")
+    choose(page, "Färger", "Mörkt")
+    page.get_by_role("link", name="Nästa").click()
+
+    expect(steps.heading(page)).to_have_text("Redan använd kod")
+    expect(page).to_have_url(re.compile(r"/login/code/used\?bredd=320&tema=morkt$"))
+    expect(framed(page).locator("html")).to_have_attribute("data-theme", "dark")
+    assert page.locator("iframe").evaluate("frame => frame.clientWidth") == 320
+
+
+@both_ways
+def test_the_gallery_itself_is_accessible_and_narrow(visitor: Visitor) -> None:
+    page = visitor.page
+    for path in (
+        "/_galleri?filter=components",
+        "/_galleri?filter=x-x",
+        f"{STATES[0].url}?bredd=320",
+    ):
+        page.goto(path)
+        for width in (1280, 320):
+            page.set_viewport_size({"width": width, "height": 900})
+            if visitor.javascript:
+                assert inspection.violations(page) == []
+            assert inspection.sideways(page) == ""
+
+
+@both_ways
+def test_the_filter(visitor: Visitor) -> None:
+    page = visitor.page
+    page.goto("/_galleri", wait_until="domcontentloaded")
+    count = page.get_by_role("status").first
+    for words, found in (("MEJL/finns-inte", 0), ("MEJL welcome/LONG", 2)):
+        page.get_by_role("searchbox").fill(words)
+        if not visitor.javascript:
+            page.get_by_role("button", name="Filtrera").click()
+        expect(count).to_have_text(re.compile(rf"^{found} tillstånd"))
+        expect(page.locator(".thumb").filter(visible=True)).to_have_count(found)
+    expect(page.get_by_role("heading", level=2).filter(visible=True)).to_have_text(["Mejl"])
+    expect(page).to_have_url(re.compile(r"filter=MEJL\+welcome%2FLONG$"))
+
+
+@with_javascript
+def test_the_overview_with_the_keyboard(visitor: Visitor) -> None:
+    page = visitor.page
+    page.goto("/_galleri?filter=login/code")
+    page.get_by_role("link", name="Logga in", exact=True).focus()
+    for title in ("Tom", "Inget ifyllt"):
+        page.keyboard.press("Tab")
+        expect(thumbnail(page, title)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(steps.heading(page)).to_have_text("Inget ifyllt")
+
+
+@with_javascript
+def test_axe_says_what_it_finds(visitor: Visitor) -> None:
+    page = visitor.page
+    page.goto("/_galleri/login/credentials/wrong")
+    expect(page.get_by_text("axe hittar inga fel.")).to_be_visible()
+
+    framed(page).locator("#email").evaluate("field => field.removeAttribute('id')")
+    page.locator("iframe").dispatch_event("load")
+    expect(page.get_by_text("axe hittar ett fel.")).to_be_visible()
+    expect(page.locator(".findings")).to_contain_text("(label)")
+
+
+@without_javascript
+def test_without_javascript_the_page_says_what_axe_needs(visitor: Visitor) -> None:
+    visitor.page.goto("/_galleri/login/credentials/wrong")
+    expect(visitor.page.get_by_text("med hjälp av JavaScript")).to_be_visible()
+
+
+@with_javascript
+def test_a_state_does_no_harm(visitor: Visitor) -> None:
+    """Neither in the frame nor alone does a form send anything; in the frame no link leads away."""
+    page, sent = visitor.page, list[Request]()
+    page.on("request", lambda request: sent.append(request) if request.method == "POST" else None)
+    for url in ("/_galleri/home/public/signed_in", "/_galleri/login/credentials/wrong"):
+        page.goto(url)
+        for link in framed(page).get_by_role("main").get_by_role("link").all():
+            link.click()
+        expect(framed(page).get_by_role("banner")).to_be_visible()
+        assert page.frames[1].url.endswith(f"{url}/sida?")
+    framed(page).get_by_role("main").get_by_role("button", name="Logga in").click()
+    page.goto("/_galleri/registration/account_details/filled/sida")
+    page.get_by_role("button", name="Fortsätt").click()
+
+    expect(steps.heading(page)).to_contain_text("Ange kontouppgifter")
+    assert not sent
+
+
+@with_javascript
+def test_javascript_off_is_really_off(visitor: Visitor) -> None:
+    page = visitor.page
+    page.goto("/_galleri/login/credentials/empty")
+    expect(framed(page).get_by_role("button", name="Visa lösenord")).to_be_visible()
+    choose(page, "JavaScript", "Av")
+    expect(framed(page).get_by_role("textbox", name="Lösenord")).to_be_visible()
+    expect(framed(page).get_by_role("button", name="Visa lösenord")).to_be_hidden()
+    expect(page.get_by_text("axe behöver JavaScript.")).to_be_visible()
+
+
+def darken(page: Page, state: State) -> None:
+    if state.is_mail:
+        page.goto(f"{state.url}/sida?tema=morkt")
+        page.add_script_tag(url=_AXE)
+    else:
+        page.evaluate("document.documentElement.dataset.theme = 'dark'")
+
+
+def thumbnail(page: Page, title: str) -> Locator:
+    return page.locator(".thumb__link").filter(has_text=re.compile(rf", {title}$"))
+
+
+def framed(page: Page) -> FrameLocator:
+    return page.frame_locator(".viewer__frame")
+
+
+def choose(page: Page, what: str, value: str) -> None:
+    choice = page.get_by_role("navigation", name=what)
+    choice.get_by_role("link", name=value, exact=True).click()
+    expect(choice.locator("[aria-current]")).to_have_text(value)
