@@ -20,17 +20,22 @@ if TYPE_CHECKING:
 
 class Purpose(StrEnum):
     CONFIRM_EMAIL = "confirm_email"
+    RESET_PASSWORD = "reset_password"  # noqa: S105 - the name of a purpose
+    NOT_ME = "not_me"
     NOT_US = "not_us"
 
     @property
     def lifetime(self) -> timedelta:
         """How long after its mail was sent the link works (`product.md`, Links in mail)."""
-        return timedelta(days=7)
+        return _LIFETIMES.get(self, timedelta(days=7))
 
     @property
-    def newest_wins(self) -> bool:
-        """A notice link lives until it is used; of the others only the newest one works."""
-        return self is not Purpose.NOT_US
+    def is_notice(self) -> bool:
+        """A notice's link lives until it is used; of the others only the newest one works."""
+        return self in (Purpose.NOT_ME, Purpose.NOT_US)
+
+
+_LIFETIMES = {Purpose.RESET_PASSWORD: timedelta(minutes=60)}
 
 
 class State(StrEnum):
@@ -61,6 +66,7 @@ class EmailLink(Model):
     sent_at = fields.DatetimeField(null=True)
     used_at = fields.DatetimeField(null=True)
     replaced_at = fields.DatetimeField(null=True)
+    voided_at = fields.DatetimeField(null=True)
 
     user_id: int | None
     membership_id: int | None
@@ -78,14 +84,17 @@ class EmailLink(Model):
         user_id: int | None = None,
         membership_id: int | None = None,
     ) -> tuple[Self, str]:
-        """A new link and its token. It replaces the user's earlier ones of the same purpose."""
+        """A new link and its token. It replaces the user's earlier ones of the same purpose.
+
+        One of nobody's (no user, no membership) costs the same, and is dead from the start.
+        """
         now, token = clock.now(), tokens.new()
         async with atomic():
-            if purpose.newest_wins:
+            if not purpose.is_notice:
                 # Locks the user's row: of several at once all but the last one are replaced.
-                await execute("UPDATE users SET id = id WHERE id = ?", user_id)
+                await execute("UPDATE users SET id = id WHERE id = ?", user_id or 0)
                 earlier = cls.filter(
-                    user_id=user_id, purpose=purpose, used_at=None, replaced_at=None
+                    user_id=user_id or 0, purpose=purpose, used_at=None, replaced_at=None
                 )
                 await earlier.update(replaced_at=now)
             link = await cls.create(
@@ -99,11 +108,18 @@ class EmailLink(Model):
         return link, token
 
     @classmethod
-    async def find(cls, token: str, purpose: Purpose) -> Self | None:
-        """The link with this token, dead or alive; None if there never was one for this purpose."""
+    async def find(cls, token: str, *purposes: Purpose) -> Self | None:
+        """The link with this token, dead or alive; None if there never was one for any of these."""
         return await cls.get_or_none(
-            token_hash=tokens.hashed(token), purpose=purpose
+            token_hash=tokens.hashed(token), purpose__in=purposes
         ).prefetch_related("user")
+
+    @classmethod
+    async def void_all(cls, user_id: int) -> None:
+        """What was mailed to the user stops working; notices are to work whatever happens."""
+        notices = [purpose for purpose in Purpose if purpose.is_notice]
+        outstanding = cls.filter(user_id=user_id, used_at=None, replaced_at=None, voided_at=None)
+        await outstanding.exclude(purpose__in=notices).update(voided_at=clock.now())
 
     @property
     def state(self) -> State:
@@ -118,14 +134,20 @@ class EmailLink(Model):
 
     @property
     def _has_lost_its_reason(self) -> bool:
+        if self.voided_at:
+            return True
+        if self.purpose is Purpose.NOT_US:
+            return self.membership_id is None
+        user = self.user
+        if user is None or (user.email != self.email and not self.purpose.is_notice):
+            return True
         match self.purpose:
             case Purpose.CONFIRM_EMAIL:
-                user = self.user
-                return (
-                    user is None or user.email != self.email or user.email_confirmed_at is not None
-                )
-            case Purpose.NOT_US:
-                return self.membership_id is None
+                return user.email_confirmed_at is not None
+            case Purpose.RESET_PASSWORD:
+                return user.has_come_in_since(self.created_at)
+            case Purpose.NOT_ME:
+                return False
 
     async def consume(self) -> bool:
         """Use the link up, in its time. Of several at once exactly one gets True."""
@@ -136,5 +158,6 @@ class EmailLink(Model):
             id=self.id,
             used_at=None,
             replaced_at=None,
+            voided_at=None,
         )
         return await unused.update(used_at=now) == 1

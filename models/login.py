@@ -20,10 +20,14 @@ _log = logging.getLogger("minasidor.login")
 
 @dataclass(frozen=True)
 class Outcome:
-    """The user, or how long to wait before the next try (none: wrong address or password)."""
+    """The user, or how long to wait before the next try (none: wrong address or password).
+
+    `frozen`: both were right, but nobody gets in until a new password is set by mail.
+    """
 
     user: User | None = None
     wait: timedelta = timedelta()
+    frozen: bool = False
 
 
 async def check(email: str, password: str, client: Client) -> Outcome:
@@ -53,7 +57,7 @@ async def check(email: str, password: str, client: Client) -> Outcome:
         )
         return Outcome()
     await attempt.give_back()
-    return Outcome(user)
+    return Outcome(frozen=True) if user.frozen_at else Outcome(user)
 
 
 @cache

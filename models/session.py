@@ -34,6 +34,12 @@ _START = """
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 
+# Whose password was changed, or who was frozen, since it was checked: the token leads nowhere.
+_UNLESS_SHUT_OUT = """
+    DELETE FROM sessions WHERE token_hash = ? AND NOT EXISTS (
+        SELECT 1 FROM users WHERE id = ? AND password_changed_at = ? AND frozen_at IS NULL)"""
+
+
 class Session(Model):
     """A browser that is logged in. Its cookie holds the token, this row only the hash."""
 
@@ -70,8 +76,10 @@ class Session(Model):
         address, agent = client.address[:45], client.user_agent[:300]
         session = (tokens.hashed(token), user.id, str(how), remembered, now, now, now)
         await execute_all(
-            (_START, (*session, address, agent)),
+            # First, for it locks the user's row: a password changed meanwhile is seen below.
             ("UPDATE users SET last_login_at = ? WHERE id = ?", (now, user.id)),
+            (_START, (*session, address, agent)),
+            (_UNLESS_SHUT_OUT, (tokens.hashed(token), user.id, user.password_changed_at)),
             *KnownDevice.remembering(user.id, client.device),
             Event.recording("login", user_id=user.id, address=address, how=how),
         )
@@ -84,6 +92,12 @@ class Session(Model):
     @classmethod
     async def end(cls, token: str) -> None:
         await cls.filter(token_hash=tokens.hashed(token)).delete()
+
+    @classmethod
+    async def end_all(cls, user_id: int, *, but: int = 0) -> None:
+        """Every browser but the one is logged out, and who waits for a code begins anew."""
+        await cls.filter(user_id=user_id).exclude(id=but).delete()
+        await LoginChallenge.filter(user_id=user_id).delete()
 
 
 class LoginChallenge(Model):

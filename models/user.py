@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
@@ -40,6 +41,7 @@ class User(Model):
     two_factor = fields.CharEnumField(TwoFactor, max_length=10, default=TwoFactor.UNANSWERED)
     created_at = fields.DatetimeField()
     last_login_at = fields.DatetimeField(null=True)
+    frozen_at = fields.DatetimeField(null=True)  # "Det var inte jag": until a new password is set
     active_customer_account: fields.ForeignKeyNullableRelation[CustomerAccount] = (
         fields.ForeignKeyField(
             "models.CustomerAccount",
@@ -77,10 +79,22 @@ class User(Model):
             self.password_hash = renewed
         return True
 
+    def has_come_in_since(self, moment: datetime) -> bool:
+        """Whether the user logged in or changed the password after that: they need no link."""
+        login = self.last_login_at
+        return self.password_changed_at > moment or (login is not None and login > moment)
+
     async def skip_two_factor(self) -> None:
         """'Hoppa över' is an answer. It never turns off what is on."""
         await User.filter(id=self.id, two_factor=TwoFactor.UNANSWERED).update(
             two_factor=TwoFactor.SKIPPED
+        )
+
+    async def rename(self, given_name: str, family_name: str, phone: str) -> None:
+        """Personuppgifter. Names and numbers are not secured: they open nothing."""
+        self.given_name, self.family_name, self.phone = given_name, family_name, phone
+        await User.filter(id=self.id).update(
+            given_name=given_name, family_name=family_name, phone=phone
         )
 
     async def confirm_email(self) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models import CustomerAccount, EmailLink, Membership, User
+from models import CustomerAccount, EmailLink, Membership, User, password_reset
 from models.databases import atomic
 from models.email_link import Purpose, State
 from models.registration import ask_for_confirmation
-from web import cookies, guards
+from web import cookies, guards, sessions
+from web.forms import Form, text
 from web.login import landing
 from web.pages import Page
 from web.rendering import SeeOther, redirect, render
@@ -23,7 +25,8 @@ SENTENCES = {
     State.EXPIRED: "Länken är för gammal.",
     State.REPLACED: "Det finns en nyare länk. Öppna det senaste mejlet.",
     State.VOID: (
-        "Länken gäller inte längre, eftersom uppgifterna har ändrats sedan mejlet skickades."
+        "Länken gäller inte längre, eftersom du har loggat in eller ändrat dina uppgifter sedan "
+        "mejlet skickades."
     ),
 }
 # Those of a notice, which is never sent anew.
@@ -35,13 +38,10 @@ NOTICE_SENTENCES = {
     State.VOID: "Användaren har redan tagits bort.",
 }
 OPEN_AGAIN = "Sidan var öppen för länge. Öppna länken i mejlet igen."
-OTHER_USER = (
-    "Du är inloggad med ett annat användarkonto än det som länken gäller. "
-    "Logga ut och öppna länken igen."
-)
 TOO_MANY_MAILS = (
     "Vi har redan skickat flera mejl. Titta i skräpposten, eller försök igen om en timme."
 )
+FROZEN = "Kontot är stängt. Vi har skickat ett mejl med en länk till ett nytt lösenord."
 _ALREADY_CONFIRMED = "E-postadressen är redan bekräftad."
 
 
@@ -88,21 +88,14 @@ class ConfirmEmail(Page):
 
     async def _link(self, request: Request) -> EmailLink:
         identity = guards.signed_in(request)
-        token = cookies.get(request, "link")
-        link = await EmailLink.find(token, Purpose.CONFIRM_EMAIL)
-        state = link.state if link else State.UNKNOWN
-        if link and link.user_id != identity.user.id:
-            raise Dead(OTHER_USER, resend=False)
+        link = await opened(request, Purpose.CONFIRM_EMAIL)
+        check_whose(request, link, "email_links:confirm_email")
         if identity.user.email_confirmed:
             raise SeeOther(
                 await landing(request, await User.get(id=identity.user.id)),
                 flash=_ALREADY_CONFIRMED,
             )
-        if not token:
-            raise Dead(OPEN_AGAIN, resend=True)
-        if link is None or state is not State.OPEN:
-            raise Dead(SENTENCES[state], resend=True)
-        return link
+        return alive(request, link, again=Purpose.CONFIRM_EMAIL)
 
 
 class Resend(Page):
@@ -124,57 +117,128 @@ class Resend(Page):
         return redirect(request, to, whole_page=True, flash=sentence)
 
 
-class OpenNotUs(OpenLink):
-    to = "email_links:not_us"
+class OpenNotice(OpenLink):
+    to = "email_links:notice"
 
 
-class NotUs(Page):
-    """'Det var inte vi': whoever was told of a new user can end that access, without logging in."""
+class Notice(Page):
+    """'Det var inte jag' and 'Det var inte vi': undone without logging in, as the mail promised."""
 
     async def get(self, request: Request) -> Response:
-        _, membership = await self._link(request)
-        context = await self._names(membership)
-        return render(request, "email_links/not_us.html", context, secret=True)
+        link = await self._link(request)
+        if link.user:
+            context = {"email": link.user.email}
+            return render(request, "email_links/not_me.html", context, secret=True)
+        names = await _names(await _membership(link))
+        return render(request, "email_links/not_us.html", names, secret=True)
 
     async def post(self, request: Request) -> Response:
-        link, membership = await self._link(request)
-        names = await self._names(membership)
-        async with atomic():
-            if await link.consume():
-                await membership.remove()
-        person, account = names["person_name"], names["customer_account_name"]
-        response = redirect(
-            request, "home", whole_page=True, flash=f"{person} kan inte längre se {account}."
-        )
+        link = await self._link(request)
+        done = await (self._freeze(request, link) if link.user else self._remove(link))
+        response = redirect(request, "home", whole_page=True, flash=done)
         cookies.delete(response, request, "link")
         return response
 
-    async def _link(self, request: Request) -> tuple[EmailLink, Membership]:
-        token = cookies.get(request, "link")
-        if not token:
-            raise Dead(OPEN_AGAIN, resend=False)
-        link = await EmailLink.find(token, Purpose.NOT_US)
-        state = link.state if link else State.UNKNOWN
-        if link is None or state is not State.OPEN:
-            raise Dead(NOTICE_SENTENCES[state], resend=False)
-        membership = await Membership.get_or_none(id=link.membership_id)
-        if membership is None:
-            raise Dead(NOTICE_SENTENCES[State.VOID], resend=False)
-        return link, membership
+    async def _freeze(self, request: Request, link: EmailLink) -> str:
+        await password_reset.freeze(link, sessions.client(request))
+        return FROZEN
 
-    async def _names(self, membership: Membership) -> dict[str, str]:
-        user = await User.get(id=membership.user_id)
-        account = await CustomerAccount.get(id=membership.customer_account_id)
-        return {"person_name": user.name, "customer_account_name": account.name}
+    async def _remove(self, link: EmailLink) -> str:
+        membership = await _membership(link)
+        names = await _names(membership)
+        async with atomic():
+            if await link.consume():
+                await membership.remove()
+        return f"{names['person_name']} kan inte längre se {names['customer_account_name']}."
+
+    async def _link(self, request: Request) -> EmailLink:
+        link = await opened(request, Purpose.NOT_ME, Purpose.NOT_US)
+        state = link.state if link else State.UNKNOWN
+        if not cookies.get(request, "link"):
+            raise Dead(OPEN_AGAIN)
+        if link is None or state is not State.OPEN:
+            raise Dead(NOTICE_SENTENCES[state])
+        return link
+
+
+class SwitchUser(Page):
+    """'Logga ut och fortsätt': the link is somebody else's than the one who is signed in."""
+
+    async def get(self, request: Request) -> Response:
+        return redirect(request, "home")
+
+    async def post(self, request: Request) -> Response:
+        form = await SwitchUserForm.read(request)
+        await sessions.end(request)
+        # Not from the form as it is: it names one of our own pages, or leads home.
+        to = form.to if form.to in _LED_TO else "home"
+        response = redirect(request, to, whole_page=True)
+        cookies.delete(response, request, "session")
+        return response
+
+
+@dataclass
+class SwitchUserForm(Form):
+    to: str = text(60)
+
+
+_LED_TO = ("email_links:confirm_email", "password_reset:new_password")
+
+
+async def opened(request: Request, *purposes: Purpose) -> EmailLink | None:
+    """The link whose token this browser took out of the URL, dead or alive."""
+    token = cookies.get(request, "link")
+    return await EmailLink.find(token, *purposes) if token else None
+
+
+def alive(request: Request, link: EmailLink | None, *, again: Purpose) -> EmailLink:
+    """The link, if it works; else the page that says why not, with the way to a new one."""
+    if not cookies.get(request, "link"):
+        raise Dead(OPEN_AGAIN, again=again)
+    state = link.state if link else State.UNKNOWN
+    if link is None or state is not State.OPEN:
+        raise Dead(SENTENCES[state], again=again)
+    return link
+
+
+def check_whose(request: Request, link: EmailLink | None, to: str) -> None:
+    """A link of somebody else's than the one who is signed in: a page that names both."""
+    identity = request.state.identity
+    if identity and link and link.user and link.user.id != identity.user.id:
+        raise OtherUser(signed_in=identity.user.name, meant=link.user.name, to=to)
+
+
+async def _membership(link: EmailLink) -> Membership:
+    membership = await Membership.get_or_none(id=link.membership_id)
+    if membership is None:
+        raise Dead(NOTICE_SENTENCES[State.VOID])
+    return membership
+
+
+async def _names(membership: Membership) -> dict[str, str]:
+    user = await User.get(id=membership.user_id)
+    account = await CustomerAccount.get(id=membership.customer_account_id)
+    return {"person_name": user.name, "customer_account_name": account.name}
 
 
 class Dead(SeeOther):
-    """A link that does not work any more, and why."""
+    """A link that does not work any more, and why. `again`: what a new one can be asked for."""
 
-    def __init__(self, sentence: str, *, resend: bool) -> None:
+    def __init__(self, sentence: str, *, again: Purpose | None = None) -> None:
         super().__init__("home")
-        self.sentence, self.resend = sentence, resend
+        self.sentence, self.again = sentence, again
 
     def response(self, request: Request) -> Response:
-        context = {"sentence": self.sentence, "resend": self.resend}
+        context = {"sentence": self.sentence, "again": self.again}
         return render(request, "email_links/dead.html", context, status_code=410, secret=True)
+
+
+class OtherUser(SeeOther):
+    """Somebody is signed in, and the link is somebody else's: both ways on."""
+
+    def __init__(self, *, signed_in: str, meant: str, to: str) -> None:
+        super().__init__("home")
+        self.context = {"signed_in": signed_in, "meant": meant, "to": to}
+
+    def response(self, request: Request) -> Response:
+        return render(request, "email_links/other_user.html", self.context, secret=True)

@@ -31,6 +31,7 @@ class Privacy(Page):
             "session_hours": int(Session.IDLE.total_seconds() // 3600),
             "remembered_days": Session.IDLE_REMEMBERED.days,
             "link_days": Purpose.CONFIRM_EMAIL.lifetime.days,
+            "password_link_minutes": Purpose.RESET_PASSWORD.lifetime.seconds // 60,
             "recovery_codes_minutes": int(RecoveryCode.SHOWN_FOR.total_seconds() // 60),
         }
         return render(request, "home/privacy.html", {"lifetimes": lifetimes})

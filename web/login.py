@@ -21,6 +21,10 @@ from web.two_factor import CodeForm, code_error, too_many
 _log = logging.getLogger("minasidor.login")
 WRONG = "E-postadressen eller lösenordet stämmer inte."
 TOO_LATE = "Inloggningen tog för lång tid. Skriv e-postadress och lösenord igen."
+FROZEN = (
+    "Kontot är stängt tills du har valt ett nytt lösenord. Öppna länken i mejlet från oss, "
+    "eller klicka på Glömt lösen? och be om en ny."
+)
 NOT_LINKED = "Du är inloggad, men kundkontot kopplades inte. Lägg till det här i stället."
 _TABS = ("e-post", "bankid")
 _YEAR = 365 * 24 * 3600  # seconds
@@ -63,7 +67,7 @@ class Credentials(Page):
             outcome = await login.check(form.email, form.password, sessions.client(request))
             if outcome.user:
                 return await self._go_on(request, outcome.user, form)
-            form.error = too_many(outcome.wait) if outcome.wait else WRONG
+            form.error = _refusal(outcome)
         return await self._page(request, form, await waiting_claim(request), status_code=422)
 
     async def _page(
@@ -95,6 +99,12 @@ class Credentials(Page):
             cookies.set(response, request, "session", token)
             return response
         return await complete(request, user, How.PASSWORD, remembered=remembered, path=path)
+
+
+def _refusal(outcome: login.Outcome) -> str:
+    if outcome.frozen:
+        return FROZEN
+    return too_many(outcome.wait) if outcome.wait else WRONG
 
 
 class Code(Page):

@@ -77,8 +77,32 @@ def new_member(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
         "person_email": data["person_email"],
         "customer_account_name": data["customer_account_name"],
         "at": datetime.fromisoformat(data["at"]),
-        "link": composer.link("email_links:open_not_us", data["token"]),
+        "link": composer.link("email_links:open_notice", data["token"]),
         "days": _days(Purpose.NOT_US),
+    }
+
+
+def reset_password(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
+    """'Glömt lösen?'. It names neither kundnummer nor company, as the welcome mail."""
+    return {
+        "name": data["name"],
+        "link": composer.link("password_reset:open_new_password", data["token"]),
+        "minutes": int(Purpose.RESET_PASSWORD.lifetime.total_seconds()) // 60,
+    }
+
+
+def frozen(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
+    """To whom somebody has said 'Det var inte jag' for: the way back in."""
+    return reset_password(composer, data)
+
+
+def password_changed(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
+    """The notice of a new password, with its 'Det var inte jag'."""
+    return {
+        "name": data["name"],
+        "at": datetime.fromisoformat(data["at"]),
+        "link": composer.link("email_links:open_notice", data["token"]),
+        "days": _days(Purpose.NOT_ME),
     }
 
 
@@ -94,7 +118,17 @@ def alarm(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
 
 _KINDS: dict[str, Callable[[Composer, dict[str, str]], dict[str, Any]]] = {
     kind.__name__: kind
-    for kind in (welcome, confirm_email, new_administrator, new_member, totp_paused, alarm)
+    for kind in (
+        welcome,
+        confirm_email,
+        reset_password,
+        password_changed,
+        frozen,
+        new_administrator,
+        new_member,
+        totp_paused,
+        alarm,
+    )
 }
 
 

@@ -1,15 +1,116 @@
-"""The user's own account: so far the credentials, with two-factor and its recovery codes."""
+"""Mina uppgifter: the user's own details, password, and two-factor with its recovery codes."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models import RecoveryCode, Totp, TwoFactor, User, totp
-from web import guards
+from models import RecoveryCode, Totp, TwoFactor, User, login, password_change, passwords, totp
+from web import guards, new_password, sessions
+from web.forms import password
 from web.pages import Page
+from web.person import PersonForm
 from web.rendering import redirect, render
-from web.two_factor import Enrolment, EnrolmentForm, code_error
+from web.two_factor import Enrolment, EnrolmentForm, code_error, too_many
+
+CHANGED = "Lösenordet är ändrat. Du är utloggad på andra enheter."
+WRONG_PASSWORD = "Det nuvarande lösenordet stämmer inte."  # noqa: S105 - a sentence
+
+
+@dataclass
+class MyDetailsForm(PersonForm):
+    """Both forms of the page: one is sent at a time, and one error summary serves both."""
+
+    current_password: str = password()
+    new_password: str = password()
+    repeated_password: str = password()
+
+    def fill(self, user: User) -> None:
+        self.given_name, self.family_name, self.phone = (
+            user.given_name,
+            user.family_name,
+            user.phone,
+        )
+
+    def forget_passwords(self) -> None:
+        self.current_password = self.new_password = self.repeated_password = ""
+
+
+class PersonalDetails(Page):
+    """Personuppgifter, and below it Lösenord."""
+
+    async def get(self, request: Request) -> Response:
+        user, form = await signed_in_user(request), MyDetailsForm()
+        form.fill(user)
+        return page(request, user, form)
+
+    async def post(self, request: Request) -> Response:
+        user = await signed_in_user(request)
+        form = await MyDetailsForm.read(request)
+        if not form.is_valid():
+            return page(request, user, form, status_code=422)
+        await user.rename(form.given_name, form.family_name, form.phone)
+        # The header shows the name.
+        return redirect(
+            request, "my_details:personal_details", whole_page=True, flash="Uppgifterna är sparade."
+        )
+
+
+@dataclass
+class PasswordForm(MyDetailsForm):
+    def validate(self) -> None:
+        if not self.current_password:
+            self.errors["current_password"] = "Ange ditt nuvarande lösenord."  # noqa: S105
+        if self.repeated_password != self.new_password:
+            self.errors["repeated_password"] = (
+                "Lösenorden är inte lika. Skriv det nya lösenordet en gång till."  # noqa: S105
+            )
+
+
+class Password(Page):
+    """Lösenord: the current one, a new one, and the new one again."""
+
+    async def get(self, request: Request) -> Response:
+        return redirect(request, "my_details:personal_details")
+
+    async def post(self, request: Request) -> Response:
+        identity, user = guards.signed_in(request), await signed_in_user(request)
+        form = await PasswordForm.read(request)
+        form.fill(user)
+        form.is_valid()
+        await self._check(request, user, form)
+        if form.failed:
+            return page(request, user, form, status_code=422)
+        password_hash = await passwords.hashed(form.new_password)
+        client = sessions.client(request)
+        token = await password_change.change(identity, user, password_hash, client)
+        if token is None:
+            form.errors["current_password"] = WRONG_PASSWORD
+            return page(request, user, form, status_code=422)
+        response = redirect(request, "my_details:personal_details", whole_page=True, flash=CHANGED)
+        return sessions.keep(response, request, token, remembered=identity.remembered)
+
+    async def _check(self, request: Request, user: User, form: PasswordForm) -> None:
+        """The rules that need more than the fields. The current one last: a wrong one counts."""
+        wrong = await new_password.error(
+            form.new_password,
+            request.app.state.settings,
+            email=user.email,
+            names=await password_change.company_names(user),
+        )
+        if not wrong and form.new_password == form.current_password:
+            wrong = new_password.SAME
+        if wrong and "new_password" not in form.errors:
+            form.errors["new_password"] = wrong
+        if form.failed:
+            return
+        outcome = await login.check_again(user.id, form.current_password)
+        if outcome.wait:
+            form.errors["current_password"] = too_many(outcome.wait)
+        elif not outcome.user:
+            form.errors["current_password"] = WRONG_PASSWORD
 
 
 class Credentials(Page):
@@ -57,3 +158,13 @@ class Credentials(Page):
             "enrolment": None if since else await Enrolment.of(user),
         }
         return render(request, self.template, context, status_code, secret=True)
+
+
+async def signed_in_user(request: Request) -> User:
+    return await User.get(id=guards.signed_in(request).user.id)
+
+
+def page(request: Request, user: User, form: MyDetailsForm, status_code: int = 200) -> Response:
+    form.forget_passwords()
+    context = {"form": form, "email": user.email}
+    return render(request, "my_details/personal_details.html", context, status_code, secret=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from dataclasses import dataclass
 
 from starlette.exceptions import HTTPException
@@ -23,19 +22,19 @@ from models import (
 from models.membership import AccountClosed
 from models.registration import AlreadyFinished, EmailInUse
 from models.session import How, Identity
-from web import claim, cookies, guards, sessions
+from web import claim, cookies, guards, new_password, sessions
 from web.claim import ClaimForm
 from web.errors import Conflict
 from web.forms import Form, email_error, password, text
 from web.login import landing
 from web.pages import Page
+from web.person import PersonForm
 from web.rendering import SeeOther, redirect, render
 from web.settings import Settings
 from web.two_factor import Enrolment, EnrolmentForm, code_error, too_many
 
 _log = logging.getLogger("minasidor.registration")
 CLAIM_TOO_OLD = "Ange kontouppgifterna igen. De gäller i en timme."
-TOO_EASY = "Lösenordet är för lätt att gissa. Välj ett annat."
 # Seconds: longer than the registration lives, to be able to say that it ran out.
 _COOKIE_LIFETIME = 7 * 24 * 3600
 
@@ -101,42 +100,21 @@ class AccountDetails(Page):
 
 
 @dataclass
-class PersonalDetailsForm(Form):
+class PersonalDetailsForm(PersonForm):
     customer_number: str = text(20)
-    given_name: str = text(80)
-    family_name: str = text(80)
-    phone: str = text(20)
     email: str = text(254)
     password: str = password()
 
     def validate(self) -> None:
-        if not self.given_name:
-            self.errors["given_name"] = "Ange ditt förnamn."
-        if not self.family_name:
-            self.errors["family_name"] = "Ange ditt efternamn."
-        for name in ("given_name", "family_name"):
-            # Names go into mails to others: no bait for somebody to click on.
-            if re.search(r"[/:@<>]|www\.", self[name], re.IGNORECASE):
-                self.errors[name] = "Skriv bara ditt namn."
-        if self.phone and not re.fullmatch(r"\+?[0-9 ()\-]{6,20}", self.phone):
-            self.errors["phone"] = "Skriv mobilnumret med siffror, till exempel 070-174 06 05."
+        super().validate()
         if error := email_error(self.email):
             self.errors["email"] = error
-        if not self.password:
-            self.errors["password"] = "Välj ett lösenord."  # noqa: S105 - a sentence
-        elif len(self.password) > passwords.LONGEST:
-            self.errors["password"] = f"Lösenordet får ha högst {passwords.LONGEST} tecken."
 
     async def check_password(self, settings: Settings, account: CustomerAccount) -> None:
-        """The rules that need more than the field itself."""
-        if "password" in self.errors:
-            return
-        if len(self.password) < settings.password_min_length:
-            self.errors["password"] = (
-                f"Lösenordet ska ha minst {settings.password_min_length} tecken."
-            )
-        elif await passwords.is_guessable(self.password, email=self.email, names=(account.name,)):
-            self.errors["password"] = TOO_EASY
+        names = (account.name,)
+        wrong = await new_password.error(self.password, settings, email=self.email, names=names)
+        if wrong and "password" not in self.errors:
+            self.errors["password"] = wrong
 
 
 class PersonalDetails(Page):

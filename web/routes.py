@@ -6,7 +6,16 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from web import customer_accounts, email_links, home, login, my_details, registration, two_factor
+from web import (
+    customer_accounts,
+    email_links,
+    home,
+    login,
+    my_details,
+    password_reset,
+    registration,
+    two_factor,
+)
 from web.settings import ROOT, Settings
 
 
@@ -43,6 +52,14 @@ routes: list[BaseRoute] = [
         name="registration:skip_two_factor",
     ),
     Route("/registrera/klart", registration.Done, name="registration:done"),
+    Route("/glomt-losen", password_reset.Forgotten, name="password_reset:forgotten"),
+    Route("/glomt-losen/skickat", password_reset.Sent, name="password_reset:sent"),
+    Route("/aterstall-losen", password_reset.NewPassword, name="password_reset:new_password"),
+    Route(
+        "/aterstall-losen/{token}",
+        password_reset.OpenNewPassword,
+        name="password_reset:open_new_password",
+    ),
     Route("/bekrafta-epost", email_links.ConfirmEmail, name="email_links:confirm_email"),
     Route("/bekrafta-epost/ny", email_links.Resend, name="email_links:resend"),
     Route(
@@ -50,8 +67,11 @@ routes: list[BaseRoute] = [
         email_links.OpenConfirmEmail,
         name="email_links:open_confirm_email",
     ),
-    Route("/det-var-inte-jag", email_links.NotUs, name="email_links:not_us"),
-    Route("/det-var-inte-jag/{token}", email_links.OpenNotUs, name="email_links:open_not_us"),
+    Route("/det-var-inte-jag", email_links.Notice, name="email_links:notice"),
+    Route("/det-var-inte-jag/{token}", email_links.OpenNotice, name="email_links:open_notice"),
+    Route("/lank/byt-anvandare", email_links.SwitchUser, name="email_links:switch_user"),
+    Route("/mina-uppgifter", my_details.PersonalDetails, name="my_details:personal_details"),
+    Route("/mina-uppgifter/losenord", my_details.Password, name="my_details:password"),
     Route(
         "/mina-uppgifter/inloggningsuppgifter",
         my_details.Credentials,
@@ -73,6 +93,7 @@ routes: list[BaseRoute] = [
     ),
     Route("/healthz", home.alive),
     Route("/readyz", home.ready),
+    Route("/.well-known/change-password", password_reset.well_known),
     Mount("/static", StaticFiles(directory=ROOT / "static"), name="static"),
 ]
 

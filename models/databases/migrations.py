@@ -89,8 +89,12 @@ async def changes(configuration: dict[str, Any]) -> list[MigrationWriter]:
         if context.apps is None:
             raise RuntimeError("Tortoise did not load the models")
         for model in context.apps["models"].values():
-            # Tortoise takes a docstring for part of the schema: rewording one is no migration.
+            # Tortoise takes docstrings and the values of enums for part of the schema: a new word
+            # is no migration.
             model._meta.table_description = ""
+            for field in model._meta.fields_map.values():
+                if field.description is not None:
+                    field.description = ""
         return await MigrationAutodetector(context.apps, configuration["apps"]).changes()
 
 

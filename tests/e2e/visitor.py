@@ -22,7 +22,7 @@ from playwright.sync_api import (
 _addresses = count(1)
 _SECRET_FIELDS = {"password", "code", "organisation_suffix"}
 _SECRET_COOKIES = {"session", "registration", "device", "link"}
-_LINK = re.compile(r"/(?:bekrafta-epost|det-var-inte-jag)/(?!ny$)([^/]+)$")
+_LINK = re.compile(r"/(?:bekrafta-epost|aterstall-losen|det-var-inte-jag)/(?!ny$)([^/]+)$")
 # The browser says so itself of each answer of 4xx, and such answers are part of the portal.
 _REFUSED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
 

@@ -193,15 +193,22 @@ ACCESS: dict[str, tuple[str, str]] = {
     "email_links:confirm_email": ("signed in", "signed in"),
     "email_links:resend": ("signed in", "signed in"),
     "email_links:open_confirm_email": ("anybody", ""),
-    "email_links:not_us": ("anybody", "anybody"),  # whoever holds the mailed token
-    "email_links:open_not_us": ("anybody", ""),
+    "email_links:notice": ("anybody", "anybody"),  # whoever holds the mailed token
+    "email_links:open_notice": ("anybody", ""),
+    "email_links:switch_user": ("anybody", "anybody"),
+    "password_reset:forgotten": ("anybody", "anybody"),
+    "password_reset:sent": ("anybody", ""),
+    "password_reset:open_new_password": ("anybody", ""),
+    "password_reset:new_password": ("anybody", "anybody"),  # whoever holds the mailed token
+    "my_details:personal_details": ("signed in", "signed in"),
+    "my_details:password": ("anybody", "signed in"),
     "my_details:credentials": ("signed in", "signed in"),
     "recovery_codes:saved": ("anybody", "signed in"),
     "recovery_codes:file": ("signed in", ""),
     "customer_accounts:add": ("signed in", "signed in"),
     "customer_account": ("member", ""),
 }
-LAST = ("registration:method", "logout")  # they change who one is
+LAST = ("registration:method", "email_links:switch_user", "logout")  # they change who one is
 
 
 def passes(kind: str, role: str, answer: httpx2.Response) -> bool:
@@ -226,7 +233,12 @@ def passes(kind: str, role: str, answer: httpx2.Response) -> bool:
 def test_every_page_is_in_the_table() -> None:
     assert set(ACCESS) == {route.name for route in page_routes()}
     others = [route for route in routes if route not in page_routes()]
-    assert {r.name for r in others if isinstance(r, (Route, Mount))} == {"alive", "ready", "static"}
+    assert {r.name for r in others if isinstance(r, (Route, Mount))} == {
+        "alive",
+        "ready",
+        "well_known",
+        "static",
+    }
 
 
 async def test_each_page_shows_itself_to_those_it_is_for(everybody: Everybody) -> None:

@@ -1,0 +1,82 @@
+"""'Glömt lösen?': a new password by a mailed link, and 'Det var inte jag'."""
+
+from __future__ import annotations
+
+from models import clock, limits, password_change
+from models.claim import prove
+from models.client import Client
+from models.databases import atomic
+from models.email_link import EmailLink, Purpose
+from models.event import Event
+from models.membership import Membership
+from models.outgoing_mail import OutgoingMail
+from models.session import Session
+from models.user import User, email_key
+
+
+async def ask(email: str) -> None:
+    """Mail a link to the user with this address. For any other, and past the limit, nothing shows.
+
+    The work is the same for an address of nobody's: its link is dead from the start, and the mail
+    of a dead link is dropped when it is to be sent.
+    """
+    if (await limits.spend(limits.ASKED_MAIL.of(email_key(email)))).refused:
+        return
+    user = await User.by_email(email)
+    async with atomic():
+        await _send("reset_password", user)
+
+
+async def proves_ownership(user: User, numbers: tuple[str, str], client: Client) -> bool:
+    """Whether kundnummer and four digits are those of a customer account that the user reaches.
+
+    Asked where the address was never confirmed: a mistyped one must not hand the account to the
+    stranger who reads it. Guarded like every claim.
+    """
+    account = await prove(*numbers, client)
+    return account is not None and await Membership.exists(
+        user_id=user.id, customer_account_id=account.id
+    )
+
+
+async def finish(link: EmailLink, password_hash: str, client: Client) -> bool:
+    """Use the link up and set the password. Of several at once exactly one gets True.
+
+    Two-factor stays as it is, and nobody is logged in.
+    """
+    assert link.user is not None  # noqa: S101 - a link of nobody's is dead
+    async with atomic():
+        if not await link.consume() or not await password_change.replace(link.user, password_hash):
+            return False
+        await Session.end_all(link.user.id)
+        await Event.record("password.reset", user=link.user, address=client.address[:45])
+        await password_change.tell(link.user)
+    return True
+
+
+async def freeze(link: EmailLink, client: Client) -> bool:
+    """'Det var inte jag': nobody gets in until a new password is set by mail.
+
+    Sessions end and outstanding links die; no factor is asked for, since somebody else may have
+    changed it. Of several at once exactly one gets True.
+    """
+    assert link.user is not None  # noqa: S101 - as above
+    user = link.user
+    async with atomic():
+        if not await link.consume():
+            return False
+        _ = await User.filter(id=user.id).update(frozen_at=clock.now())
+        await Session.end_all(user.id)
+        await EmailLink.void_all(user.id)
+        await Event.record("user.frozen", user=user, address=client.address[:45])
+        await _send("frozen", user)
+    return True
+
+
+async def _send(kind: str, user: User | None) -> None:
+    # No address of anybody who is not a user is kept.
+    email, name = (user.email, user.given_name) if user else ("", "")
+    link, token = await EmailLink.issue(
+        Purpose.RESET_PASSWORD, email=email, user_id=user.id if user else None
+    )
+    _ = await OutgoingMail.write(kind, email, link=link, token=token, name=name)
