@@ -22,6 +22,7 @@ from tests.walkthrough.registry import flow
 from tests.walkthrough.walk import Walk
 
 PASSWORD = "fyra gula tunnor i rad"
+NEW_PASSWORD = "nio runda lock på hög"
 ANNA, BO = "anna@exempelbygg.example", "bo@norrsken.example"
 KARIN = Person("Karin", "Holm", "karin.holm@vastfisk.example", PASSWORD)
 SAMI = Person("Sami", "Lindqvist", "sami@sjusovare.example", PASSWORD)
@@ -211,6 +212,74 @@ def add_customer(walk: Walk) -> None:
     walk.step(
         "Nu ser du det andra kundkontot.", place("h1", "rubriken"), mask=DATES, guide=False
     ).look()
+
+
+@flow(
+    "glomt-losen",
+    "Glömt lösen? Välj ett nytt med länken i mejlet",
+    points="7",
+    chapter="Om du har glömt lösenordet",
+    logs_in_as=ANNA,
+    reads_mail=True,
+)
+def forgotten_password(walk: Walk) -> None:
+    with walk.quietly():
+        to_login(walk)
+    walk.arrive("Logga in")
+    walk.step("Klicka på **Glömt lösen?** under lösenordet.", link("Glömt lösen?")).click()
+    walk.arrive("Glömt lösen?")
+    walk.step("Skriv din e-postadress i **E-post**.", field("E-post")).fill(walk.person.email)
+    press(walk, "Skicka länk")
+    walk.arrive("Titta i din e-post")
+    walk.step(
+        "**Titta i din e-post**. Länken gäller i 60 minuter.",
+        place("h1", "rubriken"),
+        guide=False,
+    ).look()
+    with walk.quietly():
+        walk.follow_mail("Välj ett nytt lösenord")
+    walk.arrive("Välj ett nytt lösenord")
+    walk.step(
+        "Öppna länken i mejlet, hitta på ett nytt lösenord och skriv det i **Nytt lösenord**.",
+        field("Nytt lösenord"),
+    ).fill(NEW_PASSWORD)
+    press(walk, "Spara lösenord")
+    walk.arrive("Logga in")
+    walk.see("Ditt lösenord är ändrat. Logga in med det nya.")
+    walk.step("Logga in med det nya.", place(".flash", "beskedet"), guide=False).look()
+
+
+@flow(
+    "byt-losenord",
+    "Byt lösenord",
+    points="8",
+    logs_in_as=ANNA,
+)
+def change_password(walk: Walk) -> None:
+    with walk.quietly():
+        to_login(walk)
+        give_password(walk)
+    walk.arrive("Kundkonto: Exempelbygg AB", title="Exempelbygg AB")
+    walk.step(
+        "Klicka på ditt namn uppe till höger.", my_name(walk), mask=DATES, show=".header, .menu"
+    ).click()
+    walk.step(
+        "Klicka på **Mina uppgifter** i menyn.", link("Mina uppgifter", MENU), mask=DATES
+    ).click()
+    walk.arrive("Mina uppgifter")
+    walk.step(
+        "Skriv lösenordet du har nu i **Nuvarande lösenord**.", field("Nuvarande lösenord")
+    ).fill(walk.person.password)
+    walk.step("Hitta på ett nytt och skriv det i **Nytt lösenord**.", field("Nytt lösenord")).fill(
+        NEW_PASSWORD
+    )
+    walk.step("Skriv det en gång till i **Nytt lösenord igen**.", field("Nytt lösenord igen")).fill(
+        NEW_PASSWORD
+    )
+    press(walk, "Byt lösenord")
+    walk.arrive("Mina uppgifter")
+    walk.see("Lösenordet är ändrat. Du är utloggad på andra enheter.")
+    walk.step("Lösenordet är ändrat.", place(".flash", "beskedet"), guide=False).look()
 
 
 @flow("logga-ut", "Logga ut", logs_in_as=ANNA)
