@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from models.user import User
 
 
+TRIED_FOR = timedelta(hours=24)  # how long a mail is tried to be sent
+
+
 class Purpose(StrEnum):
     CONFIRM_EMAIL = "confirm_email"
     RESET_PASSWORD = "reset_password"  # noqa: S105 - the name of a purpose
@@ -92,7 +95,7 @@ class EmailLink(Model):
         async with atomic():
             if not purpose.is_notice:
                 # Locks the user's row: of several at once all but the last one are replaced.
-                await execute("UPDATE users SET id = id WHERE id = ?", user_id or 0)
+                await execute("UPDATE users SET id = id WHERE id = ?", user_id or 0)  # User.lock
                 earlier = cls.filter(
                     user_id=user_id or 0, purpose=purpose, used_at=None, replaced_at=None
                 )
@@ -128,7 +131,8 @@ class EmailLink(Model):
         if self.replaced_at:
             return State.REPLACED
         # The time starts when the mail is sent: a slow mail server takes none of it.
-        if clock.now() - (self.sent_at or self.created_at) >= self.purpose.lifetime:
+        starts_at = self.sent_at or self.created_at + TRIED_FOR
+        if clock.now() - starts_at >= self.purpose.lifetime:
             return State.EXPIRED
         return State.VOID if self._has_lost_its_reason else State.OPEN
 
@@ -154,7 +158,7 @@ class EmailLink(Model):
         now = clock.now()
         oldest = now - self.purpose.lifetime
         unused = EmailLink.filter(
-            Q(sent_at__gt=oldest) | Q(sent_at=None, created_at__gt=oldest),
+            Q(sent_at__gt=oldest) | Q(sent_at=None, created_at__gt=oldest - TRIED_FOR),
             id=self.id,
             used_at=None,
             replaced_at=None,

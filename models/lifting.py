@@ -129,6 +129,7 @@ def of_address(address: str) -> Whose:
         limits.CLAIM_HOURLY,
         limits.CLAIM_DAILY,
         limits.REGISTRATIONS,
+        limits.ASKED_BY_ADDRESS,
         limits.EMAIL_IN_USE_BY_ADDRESS,
     )
     return Whose([limit.of(network) for limit in by_address], client_address=network)

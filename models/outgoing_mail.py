@@ -12,6 +12,7 @@ from tortoise.models import Model
 
 from models import clock, keys, tokens
 from models.databases import atomic, execute
+from models.email_link import TRIED_FOR
 
 if TYPE_CHECKING:
     from models.email_link import EmailLink
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 class OutgoingMail(Model):
     """A mail by its kind and data. The words are put in when it is sent (`web/mail.py`)."""
 
-    GIVES_UP_AFTER = timedelta(hours=24)
+    GIVES_UP_AFTER = TRIED_FOR
     LEASE = timedelta(
         minutes=2
     )  # longer than the SMTP time-out: a dead worker's mail is taken over then

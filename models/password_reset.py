@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from models import clock, limits, password_change
 from models.claim import prove
 from models.client import Client
@@ -12,6 +14,10 @@ from models.membership import Membership
 from models.outgoing_mail import OutgoingMail
 from models.session import Session
 from models.user import User, email_key
+
+
+class _TooLate(Exception):
+    """Undoes what was begun: the password was changed a moment before."""
 
 
 async def ask(email: str) -> None:
@@ -45,13 +51,19 @@ async def finish(link: EmailLink, password_hash: str, client: Client) -> bool:
     Two-factor stays as it is, and nobody is logged in.
     """
     assert link.user is not None  # noqa: S101 - a link of nobody's is dead
-    async with atomic():
-        if not await link.consume() or not await password_change.replace(link.user, password_hash):
-            return False
-        await Session.end_all(link.user.id)
-        await Event.record("password.reset", user=link.user, address=client.address[:45])
-        await password_change.tell(link.user)
-    return True
+    user = link.user
+    with suppress(_TooLate):
+        async with atomic():
+            await User.lock(user.id)
+            if not await link.consume():
+                return False
+            if not await password_change.replace(user, password_hash, thaw=True):
+                raise _TooLate
+            await Session.end_all(user.id)
+            await Event.record("password.reset", user=user, address=client.address[:45])
+            await password_change.tell(user)
+        return True
+    return False
 
 
 async def freeze(link: EmailLink, client: Client) -> bool:
@@ -63,6 +75,7 @@ async def freeze(link: EmailLink, client: Client) -> bool:
     assert link.user is not None  # noqa: S101 - as above
     user = link.user
     async with atomic():
+        await User.lock(user.id)
         if not await link.consume():
             return False
         _ = await User.filter(id=user.id).update(frozen_at=clock.now())

@@ -171,6 +171,8 @@ class Registration(Model):
         user = self.user
         if user is None or user.two_factor is not TwoFactor.UNANSWERED or self.has_run_out:
             return False
+        if user.frozen_at:
+            return False
         attempt = await limits.spend(limits.SENT_AGAIN.of(str(self.id)))
         if attempt.refused:
             return False

@@ -13,7 +13,7 @@ from tortoise.models import Model
 
 from models import clock, databases, keys, tokens
 from models.client import Client
-from models.databases import Statement, execute_all, fetch, moment
+from models.databases import Statement, atomic, execute, execute_all, fetch, moment
 from models.event import Event
 from models.membership import Role
 from models.user import TwoFactor, User
@@ -35,6 +35,9 @@ _START = """
 
 
 # Whose password was changed, or who was frozen, since it was checked: the token leads nowhere.
+_CAME_IN = """
+    UPDATE users SET last_login_at = ?
+    WHERE id = ? AND password_changed_at = ? AND frozen_at IS NULL"""
 _UNLESS_SHUT_OUT = """
     DELETE FROM sessions WHERE token_hash = ? AND NOT EXISTS (
         SELECT 1 FROM users WHERE id = ? AND password_changed_at = ? AND frozen_at IS NULL)"""
@@ -77,7 +80,7 @@ class Session(Model):
         session = (tokens.hashed(token), user.id, str(how), remembered, now, now, now)
         await execute_all(
             # First, for it locks the user's row: a password changed meanwhile is seen below.
-            ("UPDATE users SET last_login_at = ? WHERE id = ?", (now, user.id)),
+            (_CAME_IN, (now, user.id, user.password_changed_at)),
             (_START, (*session, address, agent)),
             (_UNLESS_SHUT_OUT, (tokens.hashed(token), user.id, user.password_changed_at)),
             *KnownDevice.remembering(user.id, client.device),
@@ -98,6 +101,10 @@ class Session(Model):
         """Every browser but the one is logged out, and who waits for a code begins anew."""
         await cls.filter(user_id=user_id).exclude(id=but).delete()
         await LoginChallenge.filter(user_id=user_id).delete()
+
+
+_IS_AS_CHECKED = """
+    UPDATE users SET id = id WHERE id = ? AND password_changed_at = ? AND frozen_at IS NULL"""
 
 
 class LoginChallenge(Model):
@@ -122,14 +129,17 @@ class LoginChallenge(Model):
 
     @classmethod
     async def start(cls, user: User, *, remembered: bool, next_path: str) -> str:
+        """The token for the cookie; one that leads nowhere if the password is no longer that."""
         token = tokens.new()
-        _ = await cls.create(
-            token_hash=tokens.hashed(token),
-            user_id=user.id,
-            remembered=remembered,
-            next_path=next_path,
-            created_at=clock.now(),
-        )
+        async with atomic():
+            if await execute(_IS_AS_CHECKED, user.id, user.password_changed_at):
+                _ = await cls.create(
+                    token_hash=tokens.hashed(token),
+                    user_id=user.id,
+                    remembered=remembered,
+                    next_path=next_path,
+                    created_at=clock.now(),
+                )
         return token
 
     @classmethod
@@ -138,7 +148,9 @@ class LoginChallenge(Model):
         challenge = await cls.get_or_none(
             token_hash=tokens.hashed(token), created_at__gt=clock.now() - cls.LIFETIME
         ).prefetch_related("user")
-        if challenge is None or challenge.user.password_changed_at > challenge.created_at:
+        if challenge is None or challenge.user.frozen_at:
+            return None
+        if challenge.user.password_changed_at > challenge.created_at:
             return None
         return challenge
 
@@ -307,10 +319,12 @@ def _lives(created: datetime, seen: datetime, *, remembered: bool) -> bool:
     return now - seen < idle and now - created < longest
 
 
-async def authenticated_again(identity: Identity) -> str:
-    """The password was given again: a new token for the same session (ASVS 7.2.4)."""
+async def authenticated_again(identity: Identity) -> str | None:
+    """The password was given again: a new token for the same session (ASVS 7.2.4).
+
+    None when the session has ended, or got another token, while the password was checked.
+    """
     token = tokens.new()
-    await Session.filter(id=identity.session_id).update(
-        token_hash=tokens.hashed(token), authenticated_at=clock.now()
-    )
-    return token
+    same = Session.filter(id=identity.session_id, token_hash=identity.token_hash)
+    renewed = await same.update(token_hash=tokens.hashed(token), authenticated_at=clock.now())
+    return token if renewed else None

@@ -50,6 +50,10 @@ class Answer:
         return self.verdict is Verdict.RIGHT
 
 
+class _TooLate(Exception):
+    """Undoes what was begun: the user is no longer as the page found them."""
+
+
 class Totp(Model):
     """A user's authenticator app: the pending one while it is being added, the active one after."""
 
@@ -115,18 +119,31 @@ class Totp(Model):
         step = self._step_of(typed)
         if step is None:
             return Answer(Verdict.WRONG)
+        try:
+            if not await self._turn_on(user, step):
+                return Answer(Verdict.USED)
+        except _TooLate:
+            return Answer(Verdict.WRONG)
+        await attempt.give_back()
+        user.two_factor = TwoFactor.ON
+        return Answer(Verdict.RIGHT)
+
+    async def _turn_on(self, user: User, step: int) -> bool:
         async with atomic():
             pending = Totp.filter(id=self.id, state=State.PENDING)
             if not await pending.update(
                 state=State.ACTIVE, last_step=step, activated_at=clock.now()
             ):
-                return Answer(Verdict.USED)
-            _ = await User.filter(id=user.id).update(two_factor=TwoFactor.ON)
+                return False
+            # As when the page was asked for: a thief's last request adds no app to a frozen user.
+            same = User.filter(
+                id=user.id, password_changed_at=user.password_changed_at, frozen_at=None
+            )
+            if not await same.update(two_factor=TwoFactor.ON):
+                raise _TooLate
             await RecoveryCode.renew(user.id)
             await Event.record("two_factor.on", user=user)
-        await attempt.give_back()
-        user.two_factor = TwoFactor.ON
-        return Answer(Verdict.RIGHT)
+        return True
 
     @classmethod
     async def accepts(cls, user_id: int, typed: str) -> Answer:

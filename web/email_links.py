@@ -25,8 +25,8 @@ SENTENCES = {
     State.EXPIRED: "Länken är för gammal.",
     State.REPLACED: "Det finns en nyare länk. Öppna det senaste mejlet.",
     State.VOID: (
-        "Länken gäller inte längre, eftersom du har loggat in eller ändrat dina uppgifter sedan "
-        "mejlet skickades."
+        "Länken gäller inte längre, eftersom du har loggat in, eller uppgifterna har ändrats, "
+        "sedan mejlet skickades."
     ),
 }
 # Those of a notice, which is never sent anew.
@@ -53,7 +53,7 @@ class OpenLink(Page):
     async def get(self, request: Request) -> Response:
         response = redirect(request, self.to)
         # What is no token (a cut link, an attack) becomes one that is found nowhere.
-        token = re.sub(r"[^A-Za-z0-9_-]", "", request.path_params["token"])[:100]
+        token = re.sub(r"[^A-Za-z0-9_-]", "", request.path_params["token"])[:100] or "-"
         cookies.set(response, request, "link", token, max_age=cookies.LINK_LIFETIME)
         return response
 
@@ -73,6 +73,7 @@ class ConfirmEmail(Page):
         link = await self._link(request)
         user = await User.get(id=link.user_id)
         async with atomic():
+            await User.lock(user.id)
             if confirmed := await link.consume():
                 await user.confirm_email()
         if not confirmed:
@@ -140,7 +141,8 @@ class Notice(Page):
         return response
 
     async def _freeze(self, request: Request, link: EmailLink) -> str:
-        await password_reset.freeze(link, sessions.client(request))
+        if not await password_reset.freeze(link, sessions.client(request)):
+            raise SeeOther("email_links:notice")  # which says why
         return FROZEN
 
     async def _remove(self, link: EmailLink) -> str:
@@ -185,6 +187,12 @@ class SwitchUserForm(Form):
 _LED_TO = ("email_links:confirm_email", "password_reset:new_password")
 
 
+def unkept(response: Response) -> Response:
+    """No cache and no Back keeps what stands behind a link, refused or not."""
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
 async def opened(request: Request, *purposes: Purpose) -> EmailLink | None:
     """The link whose token this browser took out of the URL, dead or alive."""
     token = cookies.get(request, "link")
@@ -204,7 +212,9 @@ def alive(request: Request, link: EmailLink | None, *, again: Purpose) -> EmailL
 def check_whose(request: Request, link: EmailLink | None, to: str) -> None:
     """A link of somebody else's than the one who is signed in: a page that names both."""
     identity = request.state.identity
-    if identity and link and link.user and link.user.id != identity.user.id:
+    if not identity or link is None or link.user is None or link.state is not State.OPEN:
+        return
+    if link.user.id != identity.user.id:
         raise OtherUser(signed_in=identity.user.name, meant=link.user.name, to=to)
 
 
@@ -230,7 +240,7 @@ class Dead(SeeOther):
 
     def response(self, request: Request) -> Response:
         context = {"sentence": self.sentence, "again": self.again}
-        return render(request, "email_links/dead.html", context, status_code=410, secret=True)
+        return unkept(render(request, "email_links/dead.html", context, status_code=410))
 
 
 class OtherUser(SeeOther):
@@ -241,4 +251,4 @@ class OtherUser(SeeOther):
         self.context = {"signed_in": signed_in, "meant": meant, "to": to}
 
     def response(self, request: Request) -> Response:
-        return render(request, "email_links/other_user.html", self.context, secret=True)
+        return unkept(render(request, "email_links/other_user.html", self.context))

@@ -187,9 +187,11 @@ class ConfirmIdentity(Page):
         if form.is_valid():
             outcome = await login.check_again(identity.user.id, form.password)
             if outcome.user:
+                token = await authenticated_again(identity)
+                if token is None:
+                    raise SeeOther("login", whole_page=True)
                 path = await landing(request, outcome.user, next_path.read(form.next))
                 response = redirect(request, path, whole_page=True)
-                token = await authenticated_again(identity)
                 return sessions.keep(response, request, token, remembered=identity.remembered)
             form.errors["password"] = (
                 too_many(outcome.wait) if outcome.wait else "Lösenordet stämmer inte."

@@ -101,7 +101,8 @@ def password_changed(composer: Composer, data: dict[str, str]) -> dict[str, Any]
     return {
         "name": data["name"],
         "at": datetime.fromisoformat(data["at"]),
-        "link": composer.link("email_links:open_notice", data["token"]),
+        # None to an address that was never confirmed.
+        "link": composer.link("email_links:open_notice", data["token"]) if data["token"] else "",
         "days": _days(Purpose.NOT_ME),
     }
 

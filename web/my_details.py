@@ -80,20 +80,20 @@ class Password(Page):
         form = await PasswordForm.read(request)
         form.fill(user)
         form.is_valid()
-        await self._check(request, user, form)
-        if form.failed:
+        checked = await self._check(request, user, form)
+        if checked is None:
             return page(request, user, form, status_code=422)
         password_hash = await passwords.hashed(form.new_password)
         client = sessions.client(request)
-        token = await password_change.change(identity, user, password_hash, client)
+        token = await password_change.change(identity, checked, password_hash, client)
         if token is None:
             form.errors["current_password"] = WRONG_PASSWORD
             return page(request, user, form, status_code=422)
         response = redirect(request, "my_details:personal_details", whole_page=True, flash=CHANGED)
         return sessions.keep(response, request, token, remembered=identity.remembered)
 
-    async def _check(self, request: Request, user: User, form: PasswordForm) -> None:
-        """The rules that need more than the fields. The current one last: a wrong one counts."""
+    async def _check(self, request: Request, user: User, form: PasswordForm) -> User | None:
+        """The user with the right password, when all else is right too: a wrong one counts."""
         wrong = await new_password.error(
             form.new_password,
             request.app.state.settings,
@@ -105,12 +105,12 @@ class Password(Page):
         if wrong and "new_password" not in form.errors:
             form.errors["new_password"] = wrong
         if form.failed:
-            return
+            return None
         outcome = await login.check_again(user.id, form.current_password)
-        if outcome.wait:
-            form.errors["current_password"] = too_many(outcome.wait)
-        elif not outcome.user:
-            form.errors["current_password"] = WRONG_PASSWORD
+        if not outcome.user:
+            wrong = too_many(outcome.wait) if outcome.wait else WRONG_PASSWORD
+            form.errors["current_password"] = wrong
+        return outcome.user
 
 
 class Credentials(Page):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from itsdangerous import BadSignature
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models import EmailLink, User, password_change, password_reset, passwords
+from models import EmailLink, User, limits, login, password_change, password_reset, passwords
 from models.email_link import Purpose
 from web import claim, cookies, email_links, new_password, sessions
 from web.claim import ClaimForm
@@ -16,6 +17,7 @@ from web.forms import Form, email_error, password, text
 from web.pages import Page
 from web.rendering import redirect, render
 from web.signing import signer
+from web.two_factor import too_many
 
 _ASKED_LIFETIME = 3600  # seconds: as long as the link
 
@@ -39,6 +41,9 @@ class Forgotten(Page):
         form = await ForgottenForm.read(request)
         if not form.is_valid():
             return render(request, "password_reset/forgotten.html", {"form": form}, 422)
+        attempt = await limits.spend(limits.ASKED_BY_ADDRESS.of(sessions.client(request).network))
+        if attempt.refused:
+            raise HTTPException(429)
         await password_reset.ask(form.email)
         response = redirect(request, "password_reset:sent")
         asked = signer("asked").dumps(form.email)
@@ -87,6 +92,8 @@ class NewPassword(Page):
         await self._check_password(request, user, form)
         if isinstance(form, ProvingPasswordForm) and not form.failed:
             await self._check_claim(request, user, form)
+        if not form.failed:
+            await self._check_it_is_new(user, form)
         if form.failed:
             return await self._page(request, user, form, 422)
         password_hash = await passwords.hashed(form.password)
@@ -109,13 +116,19 @@ class NewPassword(Page):
             email=user.email,
             names=await password_change.company_names(user),
         )
-        if not wrong and not form.errors and await user.has_password(form.password):
-            wrong = new_password.SAME
         if wrong and "password" not in form.errors:
             form.errors["password"] = wrong
 
+    async def _check_it_is_new(self, user: User, form: NewPasswordForm) -> None:
+        """Last, and counted: the answer tells whoever holds the link what the password is not."""
+        outcome = await login.check_again(user.id, form.password)
+        if outcome.wait:
+            form.errors["password"] = too_many(outcome.wait)
+        elif outcome.user:
+            form.errors["password"] = new_password.SAME
+
     async def _check_claim(self, request: Request, user: User, form: ProvingPasswordForm) -> None:
-        """Last, when all else is right: a wrong claim counts."""
+        """When the fields are right: a wrong claim counts."""
         client = sessions.client(request)
         if not await claim.is_open() or not await password_reset.proves_ownership(
             user, form.numbers, client
@@ -142,8 +155,8 @@ class NewPassword(Page):
             "proving": proving,
             "claims_open": not proving or await claim.is_open(),
         }
-        return render(
-            request, "password_reset/new_password.html", context, status_code, secret=True
+        return email_links.unkept(
+            render(request, "password_reset/new_password.html", context, status_code)
         )
 
 

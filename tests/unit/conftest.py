@@ -17,7 +17,17 @@ from argon2 import PasswordHasher
 from starlette.applications import Starlette
 from tortoise import Tortoise
 
-from models import CustomerAccount, OutgoingMail, TwoFactor, User, clock, databases, keys, passwords
+from models import (
+    CustomerAccount,
+    EmailLink,
+    OutgoingMail,
+    TwoFactor,
+    User,
+    clock,
+    databases,
+    keys,
+    passwords,
+)
 from models.databases import migrations
 from models.user import email_key
 from tests.unit.page import Page
@@ -205,8 +215,11 @@ class Outbox:
         return [message for message in await self.all() if message["To"] == address]
 
     async def link(self, address: str) -> str:
-        """The path of the link in the newest mail to this address."""
+        """The path of the link in the newest mail to this address, which was delivered just now."""
         message = (await self.to(address))[-1]
+        newest = await OutgoingMail.filter(to=address).order_by("-id").first()
+        if newest:
+            await EmailLink.filter(id=newest.link_id, sent_at=None).update(sent_at=clock.now())
         (line,) = (
             line for line in plain(message).splitlines() if line.startswith(SETTINGS.base_url)
         )

@@ -27,21 +27,40 @@ class Body:
             raise HTTPException(400)
         if int(length) > LARGEST:
             raise HTTPException(413)
-        deadline, size = asyncio.get_running_loop().time() + DEADLINE, 0
+        if scope["method"] in ("GET", "HEAD"):
+            await self.app(scope, receive, send)
+            return
+        body = await _whole(receive)
+        if body is None:  # gone in the middle of it
+            return
 
-        async def limited() -> Message:
-            nonlocal size
-            try:
-                async with asyncio.timeout_at(deadline if size >= 0 else None):
-                    message = await receive()
-            except TimeoutError:
-                raise HTTPException(400) from None
-            if message["type"] == "http.request":
-                size += len(message.get("body", b""))
-                if size > LARGEST:
-                    raise HTTPException(413)
-                if not message.get("more_body", False):
-                    size = -1  # complete: waiting for the disconnect has no deadline
-            return message
+        async def replay() -> Message:
+            nonlocal body
+            if body is None:
+                return await receive()
+            whole, body = body, None
+            return {"type": "http.request", "body": whole, "more_body": False}
 
-        await self.app(scope, limited, send)
+        await self.app(scope, replay, send)
+
+
+async def _whole(receive: Receive) -> bytes | None:
+    """The body, all of it, before anybody asks who is signed in.
+
+    Else a slow one would act long after its session had ended. Raises 400 and 413.
+    """
+    body, deadline = b"", asyncio.get_running_loop().time() + DEADLINE
+    while True:
+        try:
+            async with asyncio.timeout_at(deadline):
+                message = await receive()
+        except TimeoutError:
+            raise HTTPException(400) from None
+        if message["type"] != "http.request":
+            return None
+        part: bytes = message.get("body", b"")
+        body += part
+        if len(body) > LARGEST:
+            raise HTTPException(413)
+        if not message.get("more_body", False):
+            return body

@@ -96,6 +96,7 @@ async def test_the_password_given_again_counts_for_ten_minutes_and_changes_the_t
     assert not identity.is_recent
 
     renewed = await authenticated_again(identity)
+    assert renewed
 
     assert await resume(token) is None
     identity = await resume(renewed)

@@ -145,6 +145,25 @@ async def test_files_are_not_taken_however_they_are_called(kind: str) -> None:
     assert refused.value.status_code == 400
 
 
+async def test_nobody_is_asked_who_they_are_before_the_body_is_in() -> None:
+    left = [b"a", b"b", b"c"]
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
+
+    async def late(scope: Scope, receive: Receive, send: Send) -> None:
+        assert left == [], "a slow body would act after its session had ended"
+        assert (await receive())["body"] == b"abc"
+
+    scope: Scope = {"type": "http", "method": "POST", "headers": []}
+    await Body(late)(scope, receive, _nothing)
+    assert left == []
+
+
+async def _nothing(message: Message) -> None:
+    raise AssertionError("nothing is answered here")
+
+
 async def test_a_trickle_is_cut_off_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(body, "DEADLINE", 0.05)
     with pytest.raises(HTTPException) as refused:

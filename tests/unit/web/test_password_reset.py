@@ -19,11 +19,14 @@ from models import (
     Spent,
     Totp,
     User,
+    login,
+    password_change,
+    password_reset,
     passwords,
 )
 from models.client import Client
 from models.email_link import Purpose
-from models.session import How, resume
+from models.session import How, authenticated_again, resume
 from tests.unit.conftest import PASSWORD, Clock, Outbox, Visitor, a_user, an_account, code, plain
 from tests.unit.page import Page
 
@@ -115,7 +118,7 @@ async def test_an_address_of_nobodys_gets_the_same_answer_and_no_mail(
 async def test_no_statement_of_asking_tells_the_two_apart(
     anna: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from models import databases, password_reset
+    from models import databases
 
     asked: dict[str, list[str]] = {}
     client = type(databases.connection())
@@ -278,7 +281,7 @@ async def test_a_login_or_another_address_in_between_kills_the_link(
     await new_visitor().log_in()
     page = await visitor.visit(NEW_PASSWORD)
     assert page.status == 410
-    assert "eftersom du har loggat in eller ändrat dina uppgifter" in page.text
+    assert "eftersom du har loggat in, eller uppgifterna har ändrats" in page.text
 
     time.forward(minutes=1)
     await opened(visitor, outbox)
@@ -385,7 +388,125 @@ async def test_a_notice_works_for_a_week_whatever_else_happens(
     assert "Länken är för gammal." in (await visitor.visit(notice)).text
 
 
+async def test_a_notice_to_an_unconfirmed_address_shuts_nobody_out(
+    visitor: Visitor, mistyped: User, outbox: Outbox
+) -> None:
+    await opened(visitor, outbox)
+    await visitor.submit(
+        NEW_PASSWORD, password=NEW, customer_number="100200", organisation_suffix="3378"
+    )
+    notice = plain((await outbox.to("anna@example.com"))[-1])
+    assert "Ring oss annars." in notice
+    assert "det-var-inte-jag" not in notice
+
+
+# Those who hold a link, and those who are slow
+
+
+async def test_the_page_is_no_way_to_guess_the_password(
+    visitor: Visitor, mistyped: User, outbox: Outbox
+) -> None:
+    await opened(visitor, outbox)
+    wrong = {"customer_number": "100200", "organisation_suffix": "0000"}
+    page = await visitor.submit(NEW_PASSWORD, password=PASSWORD, **wrong)
+    assert "Uppgifterna stämmer inte överens." in page.alert, "nothing without the claim"
+
+    right = {"customer_number": "100200", "organisation_suffix": "3378"}
+    for n in range(10):
+        assert not (await login.check_again(mistyped.id, f"gissning {n}")).user
+    page = await visitor.submit(NEW_PASSWORD, password=PASSWORD, **right)
+    assert "Du har försökt för många gånger." in page.alert
+
+
+async def test_what_stands_behind_a_link_is_kept_nowhere(
+    visitor: Visitor, anna: User, outbox: Outbox
+) -> None:
+    await opened(visitor, outbox)
+    for page in (
+        await visitor.submit(NEW_PASSWORD, password="kort"),
+        await visitor.visit("/aterstall-losen/hittat-pa"),
+        await visitor.visit("/aterstall-losen/%20"),
+    ):
+        assert page.response.headers["cache-control"] == "no-store"
+    assert "Länken är inte hel." in page.text
+
+
+async def test_a_mail_that_waits_takes_none_of_its_links_time(
+    visitor: Visitor, anna: User, time: Clock
+) -> None:
+    await visitor.submit(FORGOTTEN, email="anna@example.com")
+    link = await EmailLink.get(purpose=Purpose.RESET_PASSWORD).prefetch_related("user")
+    time.forward(hours=23)
+    assert link.state == "open"
+    time.forward(hours=2)
+    assert link.state == "expired"
+
+
+async def test_one_address_asks_for_so_many_and_no_more(visitor: Visitor, anna: User) -> None:
+    for n in range(60):
+        await visitor.post(FORGOTTEN, email=f"nobody{n}@example.com")
+    assert (await visitor.post(FORGOTTEN, email="anna@example.com")).status_code == 429
+    assert await OutgoingMail.filter(kind="reset_password").count() == 60
+
+
+async def test_a_frozen_users_last_request_changes_nothing(
+    visitor: Visitor, anna: User, outbox: Outbox, time: Clock
+) -> None:
+    await visitor.log_in()
+    identity = await resume(visitor.client.cookies["__Host-session"])
+    assert identity
+    client = Client(address="203.0.113.1", user_agent="", device="")
+    before = await User.get(id=anna.id)
+    pending = await Totp.pending(before)
+    hashed = await passwords.hashed(NEW)
+    await password_change.tell(before)
+    link = await EmailLink.get(purpose=Purpose.NOT_ME).prefetch_related("user")
+    assert await password_reset.freeze(link, client)
+
+    assert await password_change.change(identity, before, hashed, client) is None
+    assert (await pending.activate(before, code(pending.secret))).verdict == "wrong"
+    assert await authenticated_again(identity) is None
+    token = await LoginChallenge.start(before, remembered=False, next_path="")
+    assert await LoginChallenge.ongoing(token) is None
+    frozen = await User.get(id=anna.id)
+    assert (frozen.frozen_at, frozen.two_factor) == (time.now(), "skipped")
+    assert await frozen.has_password(PASSWORD)
+    mail = await EmailLink.get(purpose=Purpose.RESET_PASSWORD).prefetch_related("user")
+    _ = await Session.start(before, How.PASSWORD, client)
+    assert (await EmailLink.get(id=mail.id).prefetch_related("user")).state == "open"
+
+
+async def test_a_half_login_with_the_old_password_leads_nowhere(anna: User, time: Clock) -> None:
+    checked = await User.get(id=anna.id)
+    time.forward(seconds=1)
+    assert await password_change.replace(anna, await passwords.hashed(NEW))
+    token = await LoginChallenge.start(checked, remembered=False, next_path="")
+    assert await LoginChallenge.ongoing(token) is None
+
+
 # At once
+
+
+async def test_all_that_touches_a_user_and_their_links_waits_in_one_order(
+    app: Starlette, anna: User, outbox: Outbox
+) -> None:
+    client = Client(address="203.0.113.1", user_agent="", device="")
+    for _ in range(5):
+        user = await User.get(id=anna.id)
+        await password_change.tell(user)
+        notice = await EmailLink.filter(purpose=Purpose.NOT_ME).order_by("-id").first()
+        link, _ = await EmailLink.issue(Purpose.RESET_PASSWORD, email=user.email, user_id=user.id)
+        assert notice
+        for one in (link, notice):
+            await one.fetch_related("user")
+        hashed = await passwords.hashed(NEW)
+        await asyncio.gather(
+            password_reset.finish(link, hashed, client),
+            password_reset.ask(user.email),
+            password_reset.freeze(notice, client),
+            password_change.replace(user, hashed),
+            EmailLink.issue(Purpose.RESET_PASSWORD, email=user.email, user_id=user.id),
+        )
 
 
 async def test_many_at_once_set_one_password(
