@@ -79,15 +79,25 @@
     }
   }
 
+  function fit(frame) {
+    const stage = frame.parentElement;
+    stage.dataset.fitted = "";
+    stage.style.setProperty("--scale", Math.min(1, stage.clientWidth / frame.offsetWidth));
+  }
+
   function opened(frame) {
     if (!frame.contentDocument || frame.contentDocument.URL === "about:blank") return;
     keepInside(frame);
     const result = document.querySelector("[data-axe]");
-    if (result) inspect(frame, result);
+    if (!result) return;
+    if (frame.contentDocument.querySelector(".template-error")) {
+      result.replaceChildren(element("p", "Det finns ett fel att rätta först."));
+    } else inspect(frame, result);
   }
 
   const frame = document.querySelector(".viewer__frame");
   if (frame) {
+    new ResizeObserver(() => fit(frame)).observe(frame.parentElement);
     frame.addEventListener("load", () => opened(frame));
     if (frame.contentDocument?.readyState === "complete") opened(frame);
   }

@@ -169,6 +169,7 @@ def _states_in(path: Path) -> Iterator[State]:
     frame = _FRAMES[tables.pop("frame", "page")]
     for key, table in tables.items():
         data.check(table, f"[{key}]", path)
+        data.check_name(key, path)
         if name.startswith("components/"):
             yield from _macro(name, key, path, frame, table)
         else:

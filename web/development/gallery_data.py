@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -60,6 +61,13 @@ def check(value: Any, name: str, path: Path) -> None:
     """Raises DataError where a line stands outside of all tables."""
     if not isinstance(value, dict):
         raise DataError(f"{path.relative_to(ROOT)}: {name} is not a table")
+
+
+def check_name(name: str, path: Path) -> None:
+    """Raises DataError where the name would make a strange address."""
+    if not re.fullmatch(r"[a-z0-9_]+", name):
+        where = path.relative_to(ROOT)
+        raise DataError(f"{where}: [{name}] may hold small letters, digits and _ only")
 
 
 def take_title(table: Table, name: str, path: Path) -> str:

@@ -53,7 +53,7 @@ def response_to(request: Request, error: Exception) -> Response | None:
         kind=next((text for kind, text in _KINDS for e in causes if isinstance(e, kind)), ""),
         message=str(error).replace(f"{ROOT}/", ""),
         place=places[-1] if places else None,
-        way=places[:-1],
+        way=[place for place in places if place.file != places[-1].file],
     )
     headers = {"Cache-Control": "no-store", "Vary": VARY}
     return Response(html, 500, headers, media_type="text/html")

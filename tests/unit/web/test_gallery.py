@@ -247,6 +247,7 @@ def test_what_is_wrong_in_a_file_names_it(table: Any, text: str, told: str) -> N
     [
         ('tab = "e-post"', r"\[tab\] is not a table"),
         ('[empty]\ntab = "e-post"', r"\[empty\] has no title"),
+        ('["Två-adresser"]\ntitle = "Två"', r"\[Två-adresser\] may hold small letters"),
     ],
 )
 @pytest.mark.usefixtures("table")
