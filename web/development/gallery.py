@@ -179,6 +179,7 @@ def _states_in(path: Path) -> Iterator[State]:
 def _macro(name: str, macro: str, path: Path, frame: str, cases: Table) -> Iterator[State]:
     for case, table in cases.items():
         data.check(table, f"[{macro}.{case}]", path)
+        data.check_name(case, path)
         values = dict(table)
         title = f"{macro}: {data.take_title(values, f'[{macro}.{case}]', path)}"
         yield MacroState(
