@@ -22,14 +22,15 @@ from tests.more.production import Production
 DEVICES = {"phone": "--form-factor=mobile", "desktop": "--preset=desktop"}
 SIGNED_OUT = [
     *("/", "/logga-in", "/logga-in?flik=bankid", "/registrera/steg-1"),
-    *("/tillganglighet", "/personuppgifter"),
+    *("/tillganglighet", "/personuppgifter", "/glomt-losen"),
 ]
 ON_THE_WAY = [
     *("/registrera/steg-2", "/registrera/steg-3", "/registrera/steg-4", "/registrera/klart"),
     "/logga-in/kod",
 ]
 SIGNED_IN = [
-    *("/kund", "/mina-uppgifter/inloggningsuppgifter", "/lagg-till-kundkonto", "/bekrafta-dig"),
+    *("/kund", "/mina-uppgifter", "/mina-uppgifter/inloggningsuppgifter"),
+    *("/lagg-till-kundkonto", "/bekrafta-dig"),
 ]
 _TRIES = 5
 _CHROME = "--headless=new --no-sandbox --ignore-certificate-errors"
