@@ -35,7 +35,7 @@ def logs() -> list[Path]:
 
 @pytest.fixture(scope="package")
 def portal(tmp_path_factory: pytest.TempPathFactory, logs: list[Path]) -> Iterator[Portal]:
-    portal = Portal(tmp_path_factory.mktemp("portal"), unclaimed=120, users=60)
+    portal = Portal(tmp_path_factory.mktemp("portal"), unclaimed=120, users=100)
     logs.append(portal.log)
     portal.start()
     yield portal

@@ -103,7 +103,9 @@ class Portal:
 
     def member(self, *, two_factor: bool = False) -> Member:
         """A user of the database's, whom no other test has met."""
-        return next(self._members[two_factor])
+        member = next(self._members[two_factor], None)
+        assert member, "there are no more: conftest.py says how many the database begins with"
+        return member
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """What stands in the database, read beside the server."""

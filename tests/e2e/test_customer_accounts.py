@@ -67,6 +67,8 @@ def test_the_menu_by_keyboard(visitor: Visitor, portal: Portal) -> None:
     page.keyboard.press("Tab")
     expect(menu.get_by_role("link", name=member.customer.name)).to_be_focused()
     page.keyboard.press("Tab")
+    expect(menu.get_by_role("link", name="Mina uppgifter")).to_be_focused()
+    page.keyboard.press("Tab")
     expect(menu.get_by_role("link", name="Lägg till kundkonto")).to_be_focused()
     page.keyboard.press("Tab")
     expect(menu.get_by_role("button", name="Logga ut")).to_be_focused()
