@@ -40,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with sync_playwright() as playwright, _stage(asked) as stage:
         browser = playwright.chromium.launch(
             executable_path=_browser(),
-            args=["--no-sandbox"],
+            # A scrollbar would take its width from the page, as it does only when one watches.
+            args=["--no-sandbox", "--hide-scrollbars"],
             headless=not asked.headed,
             slow_mo=asked.slow,
         )
