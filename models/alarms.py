@@ -11,7 +11,7 @@ _log = logging.getLogger("minasidor.alarm")
 async def ring(subject: str, text: str) -> None:
     """Tell the operator. Write what to look at and what to do, never whom it is about."""
     _log.error("alarm", extra={"subject": subject})
-    _ = await OutgoingMail.write("alarm", "", subject=subject, text=text)
+    _ = await OutgoingMail.write("alarm", OutgoingMail.OPERATOR, subject=subject, text=text)
 
 
 async def ring_if_reached(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
@@ -24,8 +24,12 @@ TRIED_FOR = timedelta(hours=24)  # how long a mail is tried to be sent
 class Purpose(StrEnum):
     CONFIRM_EMAIL = "confirm_email"
     RESET_PASSWORD = "reset_password"  # noqa: S105 - the name of a purpose
+    RESET_TWO_FACTOR = "reset_two_factor"
+    CHANGE_EMAIL = "change_email"  # to the new address
+    TAKE_OVER_EMAIL = "take_over_email"  # to an address that its user has never confirmed
     NOT_ME = "not_me"
     NOT_US = "not_us"
+    UNDO_EMAIL = "undo_email"  # to the old address
 
     @property
     def lifetime(self) -> timedelta:
@@ -35,10 +39,15 @@ class Purpose(StrEnum):
     @property
     def is_notice(self) -> bool:
         """A notice's link lives until it is used; of the others only the newest one works."""
-        return self in (Purpose.NOT_ME, Purpose.NOT_US)
+        return self in (Purpose.NOT_ME, Purpose.NOT_US, Purpose.UNDO_EMAIL)
 
 
-_LIFETIMES = {Purpose.RESET_PASSWORD: timedelta(minutes=60)}
+_LIFETIMES = {
+    Purpose.RESET_PASSWORD: timedelta(minutes=60),
+    Purpose.RESET_TWO_FACTOR: timedelta(minutes=30),
+    Purpose.CHANGE_EMAIL: timedelta(hours=24),
+    Purpose.TAKE_OVER_EMAIL: timedelta(minutes=60),
+}
 
 
 class State(StrEnum):
@@ -66,6 +75,7 @@ class EmailLink(Model):
         "models.Membership", null=True, related_name="links", on_delete=fields.SET_NULL
     )
     created_at = fields.DatetimeField()
+    delayed_until = fields.DatetimeField(null=True)  # its mail is not sent before
     sent_at = fields.DatetimeField(null=True)
     used_at = fields.DatetimeField(null=True)
     replaced_at = fields.DatetimeField(null=True)
@@ -86,6 +96,7 @@ class EmailLink(Model):
         email: str,
         user_id: int | None = None,
         membership_id: int | None = None,
+        delayed_until: datetime | None = None,
     ) -> tuple[Self, str]:
         """A new link and its token. It replaces the user's earlier ones of the same purpose.
 
@@ -107,6 +118,7 @@ class EmailLink(Model):
                 user_id=user_id,
                 membership_id=membership_id,
                 created_at=now,
+                delayed_until=delayed_until,
             )
         return link, token
 
@@ -131,7 +143,7 @@ class EmailLink(Model):
         if self.replaced_at:
             return State.REPLACED
         # The time starts when the mail is sent: a slow mail server takes none of it.
-        starts_at = self.sent_at or self.created_at + TRIED_FOR
+        starts_at = self.sent_at or (self.delayed_until or self.created_at) + TRIED_FOR
         if clock.now() - starts_at >= self.purpose.lifetime:
             return State.EXPIRED
         return State.VOID if self._has_lost_its_reason else State.OPEN
@@ -143,22 +155,30 @@ class EmailLink(Model):
         if self.purpose is Purpose.NOT_US:
             return self.membership_id is None
         user = self.user
-        if user is None or (user.email != self.email and not self.purpose.is_notice):
+        if user is None:
+            return True
+        if self.purpose.is_notice:
+            return False
+        # Of the address that was theirs when it was asked for; a new one is not that yet.
+        if (user.email == self.email) is (self.purpose is Purpose.CHANGE_EMAIL):
             return True
         match self.purpose:
-            case Purpose.CONFIRM_EMAIL:
+            case Purpose.CONFIRM_EMAIL | Purpose.TAKE_OVER_EMAIL:
                 return user.email_confirmed_at is not None
             case Purpose.RESET_PASSWORD:
                 return user.has_come_in_since(self.created_at)
-            case Purpose.NOT_ME:
-                return False
+            case Purpose.RESET_TWO_FACTOR:
+                return not user.has_two_factor or user.has_come_in_since(self.created_at)
+        return False
 
     async def consume(self) -> bool:
         """Use the link up, in its time. Of several at once exactly one gets True."""
         now = clock.now()
         oldest = now - self.purpose.lifetime
         unused = EmailLink.filter(
-            Q(sent_at__gt=oldest) | Q(sent_at=None, created_at__gt=oldest - TRIED_FOR),
+            Q(sent_at__gt=oldest)
+            | Q(sent_at=None, created_at__gt=oldest - TRIED_FOR)
+            | Q(sent_at=None, delayed_until__gt=oldest - TRIED_FOR),
             id=self.id,
             used_at=None,
             replaced_at=None,

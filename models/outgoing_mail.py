@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 class OutgoingMail(Model):
     """A mail by its kind and data. The words are put in when it is sent (`web/mail.py`)."""
 
+    OPERATOR = "operator"  # in place of an address
     GIVES_UP_AFTER = TRIED_FOR
     LEASE = timedelta(
         minutes=2
@@ -31,7 +32,7 @@ class OutgoingMail(Model):
     id = fields.IntField(primary_key=True)
     message_id = fields.CharField(max_length=64, unique=True)  # the same at every retry
     kind = fields.CharField(max_length=40)
-    to = fields.CharField(max_length=254)  # empty: to the operator
+    to = fields.CharField(max_length=254)  # empty: nobody, and it is dropped
     data_encrypted: bytes | None = fields.BinaryField(null=True)
     link: fields.ForeignKeyNullableRelation[EmailLink] = fields.ForeignKeyField(
         "models.EmailLink", null=True, related_name="mails", on_delete=fields.CASCADE
@@ -50,16 +51,19 @@ class OutgoingMail(Model):
 
     @classmethod
     async def write(cls, kind: str, to: str, *, link: EmailLink | None = None, **data: str) -> Self:
-        """Have this mail sent once the surrounding transaction is committed."""
-        message_id = tokens.new()
+        """Have this mail sent once the surrounding transaction is committed.
+
+        That of a delayed link begins its life, and its 24 hours of tries, when it is due.
+        """
+        message_id, due_at = tokens.new(), (link and link.delayed_until) or clock.now()
         return await cls.create(
             message_id=message_id,
             kind=kind,
             to=to,
             data_encrypted=keys.encrypt("mail", json.dumps(data), message_id),
             link=link,
-            created_at=clock.now(),
-            not_before=clock.now(),
+            created_at=due_at,
+            not_before=due_at,
         )
 
     @classmethod

@@ -1,16 +1,15 @@
-"""A new password: what ends with the old one, and who is told."""
+"""A new password: what ends with the old one."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 
-from models import clock
+from models import clock, notice
 from models.client import Client
 from models.customer_account import CustomerAccount
 from models.databases import atomic
-from models.email_link import EmailLink, Purpose
+from models.email_link import EmailLink
 from models.event import Event
-from models.outgoing_mail import OutgoingMail
 from models.session import Identity, Session, authenticated_again
 from models.user import User
 
@@ -39,37 +38,21 @@ async def change(identity: Identity, user: User, password_hash: str, client: Cli
             if token is None:
                 raise _TooLate
             await Event.record("password.changed", user=user, address=client.address[:45])
-            await tell(user)
+            await notice.tell(user, "password_changed")
             return token
     return None
 
 
-async def replace(user: User, password_hash: str, *, thaw: bool = False) -> bool:
+async def replace(user: User, password_hash: str, *, by_mail: bool = False) -> bool:
     """Set it in place of the one that this user was read with; outstanding links die with that.
 
-    A frozen user's is set by mail only: `thaw`.
+    `by_mail`: by a mailed link, which alone thaws a frozen user.
     """
-    same = User.filter(id=user.id, password_hash=user.password_hash)
-    if not thaw:
+    same, now = User.filter(id=user.id, password_hash=user.password_hash), clock.now()
+    if not by_mail:
         same = same.filter(frozen_at=None)
-    if not await same.update(
-        password_hash=password_hash, password_changed_at=clock.now(), frozen_at=None
-    ):
+    changes = {"password_hash": password_hash, "password_changed_at": now, "frozen_at": None}
+    if not await same.update(**changes, **({"password_reset_at": now} if by_mail else {})):
         return False
     await EmailLink.void_all(user.id)
     return True
-
-
-async def tell(user: User) -> None:
-    """The notice to the user, which can be answered with 'Det var inte jag'.
-
-    Not from an address that was never confirmed: whoever reads it may be a stranger, who could
-    shut the user out.
-    """
-    link, token = None, ""
-    if user.email_confirmed_at:
-        link, token = await EmailLink.issue(Purpose.NOT_ME, email=user.email, user_id=user.id)
-    at = clock.now().isoformat()
-    _ = await OutgoingMail.write(
-        "password_changed", user.email, link=link, token=token, name=user.given_name, at=at
-    )

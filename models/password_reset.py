@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from models import clock, limits, password_change
+from models import clock, limits, notice, password_change
 from models.claim import prove
 from models.client import Client
 from models.databases import atomic
@@ -57,11 +57,11 @@ async def finish(link: EmailLink, password_hash: str, client: Client) -> bool:
             await User.lock(user.id)
             if not await link.consume():
                 return False
-            if not await password_change.replace(user, password_hash, thaw=True):
+            if not await password_change.replace(user, password_hash, by_mail=True):
                 raise _TooLate
             await Session.end_all(user.id)
             await Event.record("password.reset", user=user, address=client.address[:45])
-            await password_change.tell(user)
+            await notice.tell(user, "password_changed")
         return True
     return False
 

@@ -29,6 +29,8 @@ class RecoveryCode(Model):
     )
     code_hash = fields.CharField(max_length=64)
     code_encrypted: bytes | None = fields.BinaryField(null=True)
+    # New ones in place of those in use: they replace them once they are said to be saved.
+    pending = fields.BooleanField(db_default=False, default=False)
     created_at = fields.DatetimeField()
     used_at = fields.DatetimeField(null=True)
 

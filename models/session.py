@@ -14,6 +14,7 @@ from tortoise.models import Model
 from models import clock, databases, keys, tokens
 from models.client import Client
 from models.databases import Statement, atomic, execute, execute_all, fetch, moment
+from models.email_link import EmailLink
 from models.event import Event
 from models.membership import Role
 from models.user import TwoFactor, User
@@ -119,13 +120,18 @@ class LoginChallenge(Model):
     )
     remembered = fields.BooleanField(default=False)
     next_path = fields.CharField(max_length=500, default="")
+    # A reset of two-factor: it is the new app's code that is to come.
+    link: fields.ForeignKeyNullableRelation[EmailLink] = fields.ForeignKeyField(
+        "models.EmailLink", null=True, related_name="challenges", on_delete=fields.CASCADE
+    )
     created_at = fields.DatetimeField()
 
     user_id: int
+    link_id: int | None
 
     class Meta:
         table = "login_challenges"
-        indexes = (("user_id",),)
+        indexes = (("user_id",), ("link_id",))
 
     @classmethod
     async def start(cls, user: User, *, remembered: bool, next_path: str) -> str:

@@ -15,10 +15,9 @@ from tortoise.exceptions import IntegrityError
 from tortoise.expressions import F, Q
 from tortoise.models import Model
 
-from models import clock, keys, limits, numbers
+from models import clock, keys, limits, notice, numbers
 from models.databases import atomic
 from models.event import Event
-from models.outgoing_mail import OutgoingMail
 from models.recovery_code import RecoveryCode
 from models.user import TwoFactor, User
 
@@ -195,7 +194,7 @@ class Totp(Model):
             worn_out = Totp.filter(id=self.id, failures__gte=self.MOST_FAILURES, paused_at=None)
             if await worn_out.update(paused_at=clock.now()):
                 user = await User.get(id=self.user_id)
-                _ = await OutgoingMail.write("totp_paused", user.email, name=user.given_name)
+                await notice.tell(user, "two_factor_paused")
                 await Event.record("two_factor.paused", user=user)
                 _log.warning("two_factor.paused", extra={"user": user.id})
 

@@ -32,16 +32,20 @@ class User(Model):
     id = fields.IntField(primary_key=True)
     email = fields.CharField(max_length=254)  # as typed
     email_key = fields.CharField(max_length=254, unique=True)  # as compared
+    # The address it had, never confirmed, when somebody else proved it to be theirs.
+    former_email_key = fields.CharField(max_length=254, db_default="", default="")
     email_confirmed_at = fields.DatetimeField(null=True)
     given_name = fields.CharField(max_length=80)
     family_name = fields.CharField(max_length=80)
     phone = fields.CharField(max_length=20, default="")
     password_hash = fields.CharField(max_length=200)
     password_changed_at = fields.DatetimeField()
+    password_reset_at = fields.DatetimeField(null=True)  # by a mailed link, the last time
     two_factor = fields.CharEnumField(TwoFactor, max_length=10, default=TwoFactor.UNANSWERED)
     created_at = fields.DatetimeField()
     last_login_at = fields.DatetimeField(null=True)
     frozen_at = fields.DatetimeField(null=True)  # "Det var inte jag": until a new password is set
+    closes_at = fields.DatetimeField(null=True)  # the user has closed it: erased then
     active_customer_account: fields.ForeignKeyNullableRelation[CustomerAccount] = (
         fields.ForeignKeyField(
             "models.CustomerAccount",
@@ -56,7 +60,7 @@ class User(Model):
 
     class Meta:
         table = "users"
-        indexes = (("active_customer_account_id",),)
+        indexes = (("active_customer_account_id",), ("former_email_key",), ("closes_at",))
 
     @classmethod
     async def by_email(cls, email: str) -> Self | None:
@@ -83,6 +87,10 @@ class User(Model):
             )
             self.password_hash = renewed
         return True
+
+    @property
+    def has_two_factor(self) -> bool:
+        return self.two_factor is TwoFactor.ON
 
     def has_come_in_since(self, moment: datetime) -> bool:
         """Whether the user logged in or changed the password after that: they need no link."""

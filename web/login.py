@@ -92,7 +92,7 @@ class Credentials(Page):
 
     async def _go_on(self, request: Request, user: User, form: CredentialsForm) -> Response:
         remembered, path = form.remember != "", next_path.read(form.next)
-        if user.two_factor is TwoFactor.ON:
+        if user.has_two_factor:
             await sessions.end(request)
             token = await LoginChallenge.start(user, remembered=remembered, next_path=path)
             response = redirect(request, "login:code")

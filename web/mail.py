@@ -7,12 +7,15 @@ from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
+from functools import partial
 from typing import Any, Protocol
 
 from jinja2 import Environment
 
 from models import OutgoingMail
 from models.email_link import Purpose
+from web.notices import NOTICES
+from web.rendering import date_and_time
 from web.settings import Settings
 
 
@@ -28,24 +31,27 @@ class Composer:
 
     def compose(self, mail: OutgoingMail) -> EmailMessage:
         """The message, ready to send. The Message-ID stays the same at every retry."""
-        context = {"base_url": self.settings.base_url, **_KINDS[mail.kind](self, mail.data)}
+        template, words = _words_of(mail.kind)
+        context = {"base_url": self.settings.base_url, **words(self, mail.data)}
         message = EmailMessage()
         message["From"] = self.settings.mail_from
-        message["To"] = _address(mail.to or self.settings.alarm_email)
-        message["Subject"] = " ".join(self._fill(mail.kind, "subject.txt", context).split())
+        message["To"] = _address(
+            self.settings.alarm_email if mail.to == OutgoingMail.OPERATOR else mail.to
+        )
+        message["Subject"] = " ".join(self._fill(template, "subject.txt", context).split())
         message["Date"] = format_datetime(mail.created_at)
         domain = parseaddr(self.settings.mail_from)[1].rpartition("@")[2] or "localhost"
         message["Message-ID"] = f"<{mail.message_id}@{domain}>"
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
-        message.set_content(self._fill(mail.kind, "txt", context))
-        message.add_alternative(self._fill(mail.kind, "html", context), subtype="html")
+        message.set_content(self._fill(template, "txt", context))
+        message.add_alternative(self._fill(template, "html", context), subtype="html")
         return message
 
     def link(self, name: str, token: str) -> str:
         return f"{self.settings.base_url}{self.path(name, token=token)}"
 
-    def _fill(self, kind: str, suffix: str, context: dict[str, Any]) -> str:
-        return self.templates.get_template(f"mail/{kind}.{suffix}").render(context).strip() + "\n"
+    def _fill(self, name: str, suffix: str, context: dict[str, Any]) -> str:
+        return self.templates.get_template(f"mail/{name}.{suffix}").render(context).strip() + "\n"
 
 
 def welcome(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
@@ -96,20 +102,20 @@ def frozen(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
     return reset_password(composer, data)
 
 
-def password_changed(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
-    """The notice of a new password, with its 'Det var inte jag'."""
+def notice(kind: str, composer: Composer, data: dict[str, str]) -> dict[str, Any]:
+    """A security notice, with its 'Det var inte jag'."""
+    words, told = NOTICES[kind], dict(data)
+    for name in words.moments:
+        told[name] = date_and_time(datetime.fromisoformat(data[name]))
     return {
         "name": data["name"],
-        "at": datetime.fromisoformat(data["at"]),
+        "notice": words,
+        "happened": words.happened.format_map(told),
+        "more": words.more.format_map(told),
         # None to an address that was never confirmed.
         "link": composer.link("email_links:open_notice", data["token"]) if data["token"] else "",
         "days": _days(Purpose.NOT_ME),
     }
-
-
-def totp_paused(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
-    """To the user: a hundred wrong codes in a row, none is taken until a recovery code is used."""
-    return {"name": data["name"]}
 
 
 def alarm(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
@@ -123,14 +129,17 @@ _KINDS: dict[str, Callable[[Composer, dict[str, str]], dict[str, Any]]] = {
         welcome,
         confirm_email,
         reset_password,
-        password_changed,
         frozen,
         new_administrator,
         new_member,
-        totp_paused,
         alarm,
     )
 }
+
+
+def _words_of(kind: str) -> tuple[str, Callable[[Composer, dict[str, str]], dict[str, Any]]]:
+    """The name of the mail's templates, and what fills them."""
+    return ("notice", partial(notice, kind)) if kind in NOTICES else (kind, _KINDS[kind])
 
 
 def _days(purpose: Purpose) -> int:

@@ -114,8 +114,9 @@ def _files(folders: tuple[str, ...], *endings: str) -> Iterator[Path]:
 
 
 def _text(html: str) -> str:
-    """Without tags and without the ** of bold print."""
-    return re.sub(r"<[^>]*>", "", html).replace("**", "").replace("&shy;", "")
+    """Without tags, the ** of bold print, and the {names} of what is put in."""
+    filled = re.sub(r"\{\w+\}", _VALUE, html)
+    return re.sub(r"<[^>]*>", "", filled).replace("**", "").replace("&shy;", "")
 
 
 def _no_sentences(node: ast.AST) -> Iterator[ast.AST]:

@@ -223,7 +223,9 @@ def test_every_template_is_used() -> None:
     }
     wanted |= {f"errors/{status}.html" for status in errors._PAGES}
     wanted |= {
-        f"mail/{kind}.{part}" for kind in mail._KINDS for part in ("subject.txt", "txt", "html")
+        f"mail/{kind}.{part}"
+        for kind in ("notice", *mail._KINDS)
+        for part in ("subject.txt", "txt", "html")
     }
     files = {path.relative_to(TEMPLATES).as_posix() for path in ALL_TEMPLATES}
     for name in files:

@@ -138,7 +138,7 @@ class MailState(State):
     def _mail(self) -> OutgoingMail:
         written = {name: _written(value) for name, value in self.data.items() if name != "to"}
         return OutgoingMail(
-            kind=self.name.split("/")[1],
+            kind=written.pop("kind", self.name.split("/")[1]),
             to=self.data["to"],
             message_id="gallery",
             created_at=_WRITTEN_AT,

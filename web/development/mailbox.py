@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models import OutgoingMail
+from models import OutgoingMail, clock
 from web.development.tools import show
 from web.mail import Composer
 from web.middleware.headers import CONTENT_SECURITY_POLICY
@@ -26,9 +26,11 @@ _MAIL_POLICY = (
 
 class Mailbox(Page):
     async def get(self, request: Request) -> Response:
-        kept = OutgoingMail.filter(data_encrypted__not_isnull=True)
+        # Not what is sent later, nor what is about to be dropped.
+        due = OutgoingMail.filter(created_at__lte=clock.now()).exclude(to="")
+        kept = due.filter(data_encrypted__not_isnull=True)
         if not request.app.state.settings.alarm_email:
-            kept = kept.exclude(to="")  # about to be dropped
+            kept = kept.exclude(to=OutgoingMail.OPERATOR)
         mails = await kept.order_by("-id").limit(_MOST)
         listed = [(mail, str(_composed(request, mail)["Subject"])) for mail in mails]
         return show(request, "development/mailbox.html", {"mails": listed})

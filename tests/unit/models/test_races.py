@@ -318,7 +318,7 @@ async def test_a_hundred_failures_pause_the_factor_and_tell_its_owner_once(
 
     await at_once(lambda n: Totp.accepts(anna.id, f"{n:06}"))
 
-    assert await OutgoingMail.filter(kind="totp_paused").count() == 1
+    assert await OutgoingMail.filter(kind="two_factor_paused").count() == 1
     assert await Event.filter(kind="two_factor.paused").count() == 1
     assert (await Totp.accepts(anna.id, code(totp.secret))).verdict is Verdict.PAUSED
 
@@ -474,7 +474,7 @@ async def test_a_claim_is_linked_at_one_login_only(account: CustomerAccount) -> 
 
 async def test_a_mail_is_sent_by_one_of_many_workers(db: None) -> None:
     for number in range(12):
-        _ = await OutgoingMail.write("alarm", "", subject=str(number), text="")
+        _ = await OutgoingMail.write("alarm", OutgoingMail.OPERATOR, subject=str(number), text="")
 
     async def work(_: int) -> list[int]:
         taken: list[int] = []
@@ -490,7 +490,7 @@ async def test_a_mail_is_sent_by_one_of_many_workers(db: None) -> None:
 
 
 async def test_a_dead_workers_mail_is_taken_over_by_one(db: None, time: Clock) -> None:
-    _ = await OutgoingMail.write("alarm", "", subject="", text="")
+    _ = await OutgoingMail.write("alarm", OutgoingMail.OPERATOR, subject="", text="")
     assert await OutgoingMail.take(1)
     time.forward(minutes=2)
 

@@ -131,7 +131,7 @@ async def test_a_hundred_wrong_codes_in_a_row_pause_the_app_until_a_recovery_cod
 
     time.forward(days=2)
     assert (await Totp.accepts(anna.id, code(totp.secret))).verdict is Verdict.PAUSED
-    assert await OutgoingMail.filter(kind="totp_paused").count() == 1
+    assert await OutgoingMail.filter(kind="two_factor_paused").count() == 1
 
     time.forward(days=2)
     assert (await Totp.accepts(anna.id, saved)).is_right

@@ -63,7 +63,9 @@ async def test_none_of_them_exists_in_production(db: None) -> None:
 
 @pytest.fixture
 async def mail(app: Starlette) -> OutgoingMail:
-    _ = await OutgoingMail.write("totp_paused", "bo@norrsken.example", name="Bo")
+    _ = await OutgoingMail.write(
+        "two_factor_paused", "bo@norrsken.example", name="Bo", at=clock.now().isoformat(), token=""
+    )
     return await OutgoingMail.write("confirm_email", "eva@kust.example", name="Eva", token="t0ken")
 
 
@@ -74,7 +76,9 @@ async def test_the_newest_mail_stands_first(visitor: Visitor, mail: OutgoingMail
 
 
 async def test_an_alarm_that_goes_to_nobody_is_left_out(db: None) -> None:
-    _ = await OutgoingMail.write("alarm", "", subject="Too many failures", text="Look.")
+    _ = await OutgoingMail.write(
+        "alarm", OutgoingMail.OPERATOR, subject="Too many failures", text="Look."
+    )
     for address, shown in (("drift@minasidor.example", True), ("", False)):
         app = create_app(settings(env="development", alarm_email=address))
         page = await Visitor(app).visit("/_dev/mejl")

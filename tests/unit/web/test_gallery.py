@@ -23,6 +23,7 @@ from web.development import gallery_data, gallery_pages
 from web.development.gallery import MacroState, MailState, State, StateError, states
 from web.development.gallery_data import DataError
 from web.middleware.headers import CONTENT_SECURITY_POLICY
+from web.notices import NOTICES
 from web.settings import ROOT
 
 TEMPLATES = ROOT / "templates"
@@ -228,6 +229,10 @@ def test_names_stand_for_what_is_shared(table: Any) -> None:
     assert table('user = "@anna"') == {"user": {"name": "Anna", "account": {"name": "Bygg"}}}
     assert table('[[some]]\nlist = "@names:2"') == {"some": [{"list": ["a", "b"]}]}
     assert table('nobody = "@none"') == {"nobody": None}
+
+
+def test_each_security_notice_is_shown() -> None:
+    assert {state.data.get("kind") for state in MAILS} - {None} == set(NOTICES)
 
 
 @pytest.mark.parametrize(

@@ -149,12 +149,16 @@ async def test_development_keeps_the_data_to_show_it(anna: User, server: Server)
 async def test_alarms_go_to_the_operator_or_nowhere(
     db: None, worker: MailWorker, server: Server
 ) -> None:
-    _ = await OutgoingMail.write("alarm", "", subject="Limit\nreached", text="Look at it.")
+    _ = await OutgoingMail.write(
+        "alarm", OutgoingMail.OPERATOR, subject="Limit\nreached", text="Look at it."
+    )
     await worker.send_due()
     (message,) = server.sent
     assert (message["To"], message["Subject"]) == ("drift@minasidor.example", "Limit reached")
 
-    _ = await OutgoingMail.write("alarm", "", subject="Again", text="Look at it.")
+    _ = await OutgoingMail.write(
+        "alarm", OutgoingMail.OPERATOR, subject="Again", text="Look at it."
+    )
     app = create_app(settings(alarm_email=""))
     await MailWorker(app.state.settings, app.state.composer, server).send_due()
     assert len(server.sent) == 1

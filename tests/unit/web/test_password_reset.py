@@ -26,6 +26,7 @@ from models import (
 )
 from models.client import Client
 from models.email_link import Purpose
+from models.notice import tell
 from models.session import How, authenticated_again, resume
 from tests.unit.conftest import PASSWORD, Clock, Outbox, Visitor, a_user, an_account, code, plain
 from tests.unit.page import Page
@@ -459,7 +460,7 @@ async def test_a_frozen_users_last_request_changes_nothing(
     before = await User.get(id=anna.id)
     pending = await Totp.pending(before)
     hashed = await passwords.hashed(NEW)
-    await password_change.tell(before)
+    await tell(before, "password_changed")
     link = await EmailLink.get(purpose=Purpose.NOT_ME).prefetch_related("user")
     assert await password_reset.freeze(link, client)
 
@@ -493,7 +494,7 @@ async def test_all_that_touches_a_user_and_their_links_waits_in_one_order(
     client = Client(address="203.0.113.1", user_agent="", device="")
     for _ in range(5):
         user = await User.get(id=anna.id)
-        await password_change.tell(user)
+        await tell(user, "password_changed")
         notice = await EmailLink.filter(purpose=Purpose.NOT_ME).order_by("-id").first()
         link, _ = await EmailLink.issue(Purpose.RESET_PASSWORD, email=user.email, user_id=user.id)
         assert notice

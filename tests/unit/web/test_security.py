@@ -923,13 +923,15 @@ async def test_a_payload_is_inert_in_a_flash_and_in_the_pages_of_links(
 async def test_a_payload_is_inert_in_every_mail(payloads: Everybody, outbox: Outbox) -> None:
     link, token = await EmailLink.issue(Purpose.NOT_US, email="x@x.example")
     data = dict.fromkeys(
-        ("name", "email", "person_name", "person_email", "customer_account_name", "text"), PAYLOAD
+        ("name", "email", "person_name", "person_email", "customer_account_name", "device"), PAYLOAD
     )
-    for kind in ("welcome", "confirm_email", "new_administrator", "new_member", "totp_paused"):
+    for kind in ("welcome", "confirm_email", "new_administrator", "new_member", "new_device"):
         _ = await OutgoingMail.write(
             kind, "x@x.example", link=link, token=token, at=clock.now().isoformat(), **data
         )
-    _ = await OutgoingMail.write("alarm", "", subject=f"a\r\nBcc: b@x.example {PAYLOAD}", text="x")
+    _ = await OutgoingMail.write(
+        "alarm", OutgoingMail.OPERATOR, subject=f"a\r\nBcc: b@x.example {PAYLOAD}", text="x"
+    )
     messages = await outbox.all()
     for message in messages:
         part = message.get_body(("html",))

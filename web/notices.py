@@ -1,0 +1,94 @@
+"""The words of the security notices: one mail for all, each with what happened and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Its subject, what happened, and what the reader may want to know of it.
+
+    Sentences may name `{at}`, when it happened, and whatever else `models.notice.tell` was given.
+    """
+
+    subject: str
+    happened: str
+    more: str = ""
+    moments: tuple[str, ...] = field(default=("at",))  # which of the data are points in time
+
+
+NOTICES = {
+    "new_device": Notice(
+        "Ny inloggning på ditt konto",
+        "Någon loggade in {at} från {device}.",
+    ),
+    "password_changed": Notice(
+        "Ditt lösenord är ändrat",
+        "Lösenordet ändrades {at}. Du är utloggad på andra enheter.",
+    ),
+    "two_factor_on": Notice(
+        "Tvåfaktorsautentisering är på",
+        "Tvåfaktorsautentiseringen slogs på {at}.",
+        "Från och med nu loggar du in med lösenordet och en engångskod från appen.",
+    ),
+    "two_factor_off": Notice(
+        "Tvåfaktorsautentisering är inaktiverad",
+        "Tvåfaktorsautentiseringen inaktiverades {at}.",
+        "Nu räcker lösenordet för att logga in.",
+    ),
+    "two_factor_reset": Notice(
+        "Tvåfaktorsautentisering är återställd",
+        "Tvåfaktorsautentiseringen återställdes {at}. Du är utloggad på andra enheter.",
+        "Koder från den gamla raden i autentiseringsappen fungerar inte längre.",
+    ),
+    "two_factor_reset_asked": Notice(
+        "Någon vill återställa tvåfaktorsautentisering",
+        "Någon loggade in med ditt lösenord {at} och bad om att återställa "
+        "tvåfaktorsautentiseringen.",
+        "Lösenordet har nyligen bytts med en länk i ett mejl. Därför skickar vi länken till den "
+        "nya QR-koden först {sent_at}. Loggar du in med en kod före dess skickas den inte.",
+        moments=("at", "sent_at"),
+    ),
+    "two_factor_paused": Notice(
+        "Engångskoder är pausade på ditt konto",
+        "Någon har angett rätt lösenord till ditt konto, men fel engångskod, väldigt många gånger. "
+        "Därför går det inte längre att logga in med engångskoder från appen.",
+        "Använd en av dina återställningskoder när du loggar in, eller klicka på Återställ "
+        "tvåfaktorsautentisering efter att du har angett lösenordet.",
+    ),
+    "recovery_code_used": Notice(
+        "En återställningskod är använd",
+        "Någon loggade in med en av dina återställningskoder {at}.",
+        "Antal koder som är kvar: {left}. Du kan skapa nya under Mina uppgifter.",
+    ),
+    "recovery_codes_renewed": Notice(
+        "Du har fått nya återställningskoder",
+        "Nya återställningskoder skapades {at}.",
+        "De gamla koderna fungerar inte längre.",
+    ),
+    "wrong_codes": Notice(
+        "Fel engångskod flera gånger",
+        "Någon angav rätt lösenord till ditt konto, men fel engångskod tre gånger, senast {at}.",
+        "Ingen har loggat in.",
+    ),
+    "limit_reached": Notice(
+        "Många misslyckade inloggningar på ditt konto",
+        "Någon har försökt logga in på ditt konto många gånger med fel lösenord, senast {at}.",
+        "Ingen har loggat in. För säkerhets skull går det inte att logga in från nya enheter "
+        "den närmaste timmen.",
+    ),
+    "login_after_failures": Notice(
+        "Inloggning efter många misslyckade försök",
+        "Någon loggade in på ditt konto {at}, efter många försök med fel lösenord.",
+    ),
+    "email_change_asked": Notice(
+        "Någon vill byta din e-postadress",
+        "Någon bad om att byta e-postadress på ditt konto {at}.",
+        "Adressen byts först när den nya är bekräftad.",
+    ),
+    "email_changed": Notice(
+        "Din e-postadress är ändrad",
+        "E-postadressen på ditt konto ändrades {at}. Du loggar in med den här adressen nu.",
+    ),
+}
