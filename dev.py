@@ -73,7 +73,7 @@ def reset() -> None:
 
 
 def test() -> None:
-    """Check the code, then run the unit tests and the browser tests, as two processes."""
+    """Check the code, then run the unit tests and the browser tests."""
     lint()
     unit_tests()
     browser_tests()
@@ -98,7 +98,8 @@ def browser_tests() -> None:
     setup_development()
     ENV["CHROMIUM_PATH"] = browser()
     say(f"Running the browser tests with {ENV['CHROMIUM_PATH']}")
-    pytest("tests/e2e")
+    # Two processes, each with a portal and a browser of its own; the tests of a file share those.
+    pytest("tests/e2e", "--numprocesses=auto", "--maxprocesses=2", "--dist=loadfile")
 
 
 def postgres_tests() -> None:
@@ -374,8 +375,8 @@ def wait_until_ready(server: subprocess.Popen[bytes], data: Path, log: Path) -> 
 # Running programs
 
 
-def pytest(folder: str) -> None:
-    sh(PYTHON, "-m", "pytest", folder, *sys.argv[2:])
+def pytest(folder: str, *options: str) -> None:
+    sh(PYTHON, "-m", "pytest", folder, *options, *sys.argv[2:])
 
 
 def sh(*command: object, check: bool = True, quiet: bool = False) -> bool:

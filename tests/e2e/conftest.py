@@ -1,4 +1,7 @@
-"""The walkthroughs' portal and browser, made once, and the visitors, made anew for each test."""
+"""The walkthroughs' portal and browser, made once, and the visitors, made anew for each test.
+
+Once in each process: `make test` shares the files of this folder between two of them.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from tests.e2e import logs as written
 from tests.e2e.portal import Portal
 from tests.e2e.visitor import Visitor, Watch, Way
 
@@ -17,20 +21,19 @@ _BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chr
 _PATIENCE = 10_000  # milliseconds
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The logs are read when everything has been logged."""
-    items.sort(key=lambda item: item.path.name == "test_log.py")
-
-
 @pytest.fixture(scope="package")
 def watch() -> Watch:
     return Watch()
 
 
-@pytest.fixture(scope="package")
-def logs() -> list[Path]:
-    """The logs of all servers of this run."""
-    return []
+@pytest.fixture(scope="package", autouse=True)
+def logs(watch: Watch) -> Iterator[list[Path]]:
+    """The logs of all servers of this run, read when the last of them has stopped."""
+    logs: list[Path] = []
+    yield logs
+    text = "\n".join(path.read_text() for path in logs)
+    assert written.secrets(text, watch.secrets) == set(), "in the log"
+    assert written.tracebacks(text) == []
 
 
 @pytest.fixture(scope="package")
