@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 
@@ -26,3 +27,8 @@ class Client:
                 return str(address.ipv4_mapped)
             return str(ipaddress.ip_network((address, 64), strict=False))
         return str(address)
+
+
+# Whose request is being answered: an event that is recorded meanwhile notes the address. Nobody's
+# where there is no request, as in a worker and in the operator's commands.
+asking: ContextVar[Client] = ContextVar("asking", default=Client())  # noqa: B039 - it is frozen

@@ -9,6 +9,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from models import clock
+from models.client import asking
 from models.databases import Statement, execute
 
 if TYPE_CHECKING:
@@ -57,7 +58,10 @@ class Event(Model):
         operator: str = "",
         **data: str | int,
     ) -> None:
-        """Write it down, in the transaction of the change itself. Never a secret among `data`."""
+        """Write it down, in the transaction of the change itself. Never a secret among `data`.
+
+        The client address is that of the request being answered, unless another one is given.
+        """
         sql, parameters = cls.recording(
             kind,
             user_id=user.id if user else user_id,
@@ -80,5 +84,6 @@ class Event(Model):
         **data: str | int,
     ) -> Statement:
         """The same as a statement, for `execute_all`."""
+        address = address or asking.get().address[:45]
         values = (user_id, customer_account_id, address, operator, json.dumps(data))
         return _RECORD, (clock.now(), kind, *values)

@@ -51,6 +51,7 @@ class Session(Model):
     IDLE_REMEMBERED: ClassVar[timedelta] = timedelta(days=30)
     LONGEST: ClassVar[timedelta] = timedelta(days=30)
     LONGEST_REMEMBERED: ClassVar[timedelta] = timedelta(days=90)
+    MOST_LISTED: ClassVar[int] = 100
     SEEN_EVERY: ClassVar[timedelta] = timedelta(minutes=1)
     RECENT: ClassVar[timedelta] = timedelta(minutes=10)  # sensitive actions ask again after that
 
@@ -85,7 +86,7 @@ class Session(Model):
             (_START, (*session, address, agent)),
             (_UNLESS_SHUT_OUT, (tokens.hashed(token), user.id, user.password_changed_at)),
             *KnownDevice.remembering(user.id, client.device),
-            Event.recording("login", user_id=user.id, address=address, how=how),
+            Event.recording("login", user_id=user.id, address=address, how=how, user_agent=agent),
         )
         return token
 
@@ -94,14 +95,47 @@ class Session(Model):
         return _lives(self.created_at, self.seen_at, remembered=self.remembered)
 
     @classmethod
+    async def of_user(cls, user_id: int) -> list[Self]:
+        """Where the user is logged in, the one used last first."""
+        newest = cls.filter(user_id=user_id).order_by("-seen_at", "-id").limit(cls.MOST_LISTED)
+        return [session for session in await newest if session.is_alive]
+
+    @classmethod
     async def end(cls, token: str) -> None:
         await cls.filter(token_hash=tokens.hashed(token)).delete()
 
     @classmethod
-    async def end_all(cls, user_id: int, *, but: int = 0) -> None:
+    async def end_one(cls, identity: Identity, session_id: int) -> bool:
+        """Log one of the user's own devices out. Of several at once exactly one gets True."""
+        user_id = identity.user.id
+        async with atomic():
+            await User.lock(user_id)
+            session = await cls.get_or_none(id=session_id, user_id=user_id)
+            if session is None:
+                return False
+            await session.delete()
+            await Event.record("session.ended", user_id=user_id, user_agent=session.user_agent)
+        return True
+
+    @classmethod
+    async def end_others(cls, identity: Identity) -> bool:
+        """Log the user out everywhere but here; whether there was anywhere else."""
+        user_id = identity.user.id
+        async with atomic():
+            await User.lock(user_id)
+            if not await cls.exists(id=identity.session_id):
+                return False  # of two that log each other out the first one wins
+            ended = await cls.end_all(user_id, but=identity.session_id)
+            if ended:
+                await Event.record("sessions.ended", user_id=user_id, count=ended)
+        return ended > 0
+
+    @classmethod
+    async def end_all(cls, user_id: int, *, but: int = 0) -> int:
         """Every browser but the one is logged out, and who waits for a code begins anew."""
-        await cls.filter(user_id=user_id).exclude(id=but).delete()
+        ended = await cls.filter(user_id=user_id).exclude(id=but).delete()
         await LoginChallenge.filter(user_id=user_id).delete()
+        return ended
 
 
 _IS_AS_CHECKED = """

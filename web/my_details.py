@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from models import RecoveryCode, Totp, TwoFactor, User, login, password_change, passwords, totp
-from web import guards, new_password, sessions
+from web import devices, guards, new_password, sessions
 from web.forms import password
 from web.pages import Page
 from web.person import PersonForm
@@ -156,6 +156,7 @@ class Credentials(Page):
             "codes_left": await RecoveryCode.left(user.id),
             "recovery_codes": await RecoveryCode.shown(user.id),
             "enrolment": None if since else await Enrolment.of(user),
+            "devices": await devices.of(guards.signed_in(request)),
         }
         return render(request, self.template, context, status_code, secret=True)
 

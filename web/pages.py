@@ -3,6 +3,7 @@
 from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
 
+from models.client import asking
 from web import sessions
 
 
@@ -12,4 +13,8 @@ class Page(HTTPEndpoint):
     async def dispatch(self) -> None:
         request = Request(self.scope, self.receive)
         request.state.identity = await sessions.identify(request)
-        await super().dispatch()
+        token = asking.set(sessions.client(request))
+        try:
+            await super().dispatch()
+        finally:
+            asking.reset(token)

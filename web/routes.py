@@ -8,6 +8,7 @@ from starlette.staticfiles import StaticFiles
 
 from web import (
     customer_accounts,
+    devices,
     email_links,
     home,
     login,
@@ -87,6 +88,8 @@ routes: list[BaseRoute] = [
         two_factor.RecoveryCodesFile,
         name="recovery_codes:file",
     ),
+    Route("/mina-uppgifter/enheter", devices.End, name="devices:end"),
+    Route("/mina-uppgifter/enheter/andra", devices.EndOthers, name="devices:end_others"),
     Route("/lagg-till-kundkonto", customer_accounts.Add, name="customer_accounts:add"),
     Route(
         "/kund/{customer_number:customer_number}", customer_accounts.Show, name="customer_account"

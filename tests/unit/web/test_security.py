@@ -203,6 +203,8 @@ ACCESS: dict[str, tuple[str, str]] = {
     "my_details:personal_details": ("signed in", "signed in"),
     "my_details:password": ("anybody", "signed in"),
     "my_details:credentials": ("signed in", "signed in"),
+    "devices:end": ("anybody", "signed in"),
+    "devices:end_others": ("anybody", "signed in"),
     "recovery_codes:saved": ("anybody", "signed in"),
     "recovery_codes:file": ("signed in", ""),
     "customer_accounts:add": ("signed in", "signed in"),
