@@ -97,6 +97,12 @@ ASKED_MAIL = Limit("mail: asked for, per e-mail address", 5, _HOUR)
 ASKED_BY_ADDRESS = Limit("mail: asked for, client address", 60, _HOUR)
 PASSWORD_AGAIN = Limit("password asked again: user", 10, _minutes(5))
 
+# Notices about logins: told once, also when a form is sent twice or somebody goes on guessing.
+TOLD_NEW_DEVICE = Limit("notice: new device, user and browser", 1, _minutes(1))
+TOLD_LIMIT_REACHED = Limit("notice: login limit reached, user", 1, _HOUR)
+TOLD_AFTER_FAILURES = Limit("notice: login after failures, user", 1, _HOUR)
+WRONG_CODES = Limit("notice: wrong codes, user", 3, _HOUR, refuses=False)
+
 # One alarm of a kind an hour is enough to wake somebody.
 ALARM = Limit("alarm: kind", 1, _HOUR)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 
-from models import alarms, limits, passwords
+from models import alarms, limits, login_notices, passwords
 from models.client import Client
 from models.session import KnownDevice
 from models.user import User, email_key
@@ -39,6 +39,8 @@ async def check(email: str, password: str, client: Client) -> Outcome:
         _log.warning(
             "login.limited", extra={"limit": attempt.refused_by.name, "address": client.address}
         )
+        if attempt.refused_by is limits.LOGIN_BY_USER:
+            await login_notices.limit_reached(user, email_key(email))
         return Outcome(wait=attempt.wait)
     try:
         right = await (user.has_password(password) if user else passwords.matches(None, password))

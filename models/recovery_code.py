@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from tortoise import fields
 from tortoise.models import Model
 
-from models import clock, keys, numbers, tokens
+from models import clock, keys, notice, numbers, tokens
+from models.databases import atomic
 from models.event import Event
-
-if TYPE_CHECKING:
-    from models.user import User
+from models.user import User
 
 
 class RecoveryCode(Model):
@@ -91,13 +90,18 @@ class RecoveryCode(Model):
 
     @classmethod
     async def use(cls, user_id: int, typed: str) -> bool:
-        """Use the code up. Of several at once exactly one gets True."""
+        """Use the code up, and tell its owner. Of several at once exactly one gets True."""
         unused = cls.filter(
             user_id=user_id, code_hash=_hashed(user_id, numbers.compact(typed)), used_at=None
         )
-        if await unused.update(used_at=clock.now()) != 1:
-            return False
-        await Event.record("recovery_code.used", user_id=user_id)
+        async with atomic():
+            await User.lock(user_id)
+            if await unused.update(used_at=clock.now()) != 1:
+                return False
+            await Event.record("recovery_code.used", user_id=user_id)
+            left = await cls.left(user_id)
+            user = await User.get(id=user_id)
+            await notice.tell(user, "recovery_code_used", left=str(left))
         return True
 
 

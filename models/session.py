@@ -11,7 +11,7 @@ from typing import ClassVar, Self
 from tortoise import fields
 from tortoise.models import Model
 
-from models import clock, databases, keys, tokens
+from models import clock, databases, keys, login_notices, tokens
 from models.client import Client
 from models.databases import Statement, atomic, execute, execute_all, fetch, moment
 from models.email_link import EmailLink
@@ -80,14 +80,22 @@ class Session(Model):
         now, token = clock.now(), tokens.new()
         address, agent = client.address[:45], client.user_agent[:300]
         session = (tokens.hashed(token), user.id, str(how), remembered, now, now, now)
-        await execute_all(
+        statements = [
             # First, for it locks the user's row: a password changed meanwhile is seen below.
             (_CAME_IN, (now, user.id, user.password_changed_at)),
             (_START, (*session, address, agent)),
             (_UNLESS_SHUT_OUT, (tokens.hashed(token), user.id, user.password_changed_at)),
             *KnownDevice.remembering(user.id, client.device),
             Event.recording("login", user_id=user.id, address=address, how=how, user_agent=agent),
-        )
+        ]
+        unusual = await login_notices.Unusual.of(user, client, KnownDevice.hashed(client.device))
+        if how is How.REGISTRATION or not unusual:
+            await execute_all(*statements)
+            return token
+        async with atomic():
+            await execute_all(*statements)
+            if await cls.exists(token_hash=tokens.hashed(token)):
+                await unusual.tell(user, client)
         return token
 
     @property
@@ -202,10 +210,15 @@ class LoginChallenge(Model):
 _REMEMBER = """
     INSERT INTO known_devices (user_id, device_hash, seen_at) VALUES (?, ?, ?)
     ON CONFLICT (user_id, device_hash) DO UPDATE SET seen_at = excluded.seen_at"""
+_FORGET_OLDEST = """
+    DELETE FROM known_devices WHERE user_id = ? AND id NOT IN (
+        SELECT id FROM known_devices WHERE user_id = ? ORDER BY seen_at DESC, id DESC LIMIT ?)"""
 
 
 class KnownDevice(Model):
     """A browser that this user has logged in from: strangers' failures don't lock it out."""
+
+    MOST: ClassVar[int] = 50  # a browser that forgets its cookies is a new one each time
 
     id = fields.IntField(primary_key=True)
     user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
@@ -221,7 +234,12 @@ class KnownDevice(Model):
     @classmethod
     def remembering(cls, user_id: int, device: str) -> list[Statement]:
         """For `execute_all`: that the user logged in from this browser, if it has a cookie."""
-        return [(_REMEMBER, (user_id, cls.hashed(device), clock.now()))] if device else []
+        if not device:
+            return []
+        return [
+            (_REMEMBER, (user_id, cls.hashed(device), clock.now())),
+            (_FORGET_OLDEST, (user_id, user_id, cls.MOST)),
+        ]
 
     @classmethod
     async def knows(cls, user_id: int, device: str) -> bool:

@@ -15,7 +15,7 @@ from tortoise.exceptions import IntegrityError
 from tortoise.expressions import F, Q
 from tortoise.models import Model
 
-from models import clock, keys, limits, notice, numbers
+from models import clock, keys, limits, login_notices, notice, numbers
 from models.databases import atomic
 from models.event import Event
 from models.recovery_code import RecoveryCode
@@ -190,6 +190,7 @@ class Totp(Model):
 
     async def _count_failure(self) -> None:
         await Totp.filter(id=self.id).update(failures=F("failures") + 1)
+        await login_notices.code_was_wrong(self.user_id)
         async with atomic():
             worn_out = Totp.filter(id=self.id, failures__gte=self.MOST_FAILURES, paused_at=None)
             if await worn_out.update(paused_at=clock.now()):

@@ -14,6 +14,7 @@ from jinja2 import Environment
 
 from models import OutgoingMail
 from models.email_link import Purpose
+from web import browsers
 from web.notices import NOTICES
 from web.rendering import date_and_time
 from web.settings import Settings
@@ -107,6 +108,8 @@ def notice(kind: str, composer: Composer, data: dict[str, str]) -> dict[str, Any
     words, told = NOTICES[kind], dict(data)
     for name in words.moments:
         told[name] = date_and_time(datetime.fromisoformat(data[name]))
+    if "user_agent" in data:
+        told["device"] = browsers.named(data["user_agent"])
     return {
         "name": data["name"],
         "notice": words,

@@ -59,7 +59,7 @@ NOTICES = {
     ),
     "recovery_code_used": Notice(
         "En återställningskod är använd",
-        "Någon loggade in med en av dina återställningskoder {at}.",
+        "En av dina återställningskoder användes {at}.",
         "Antal koder som är kvar: {left}. Du kan skapa nya under Mina uppgifter.",
     ),
     "recovery_codes_renewed": Notice(
@@ -80,7 +80,7 @@ NOTICES = {
     ),
     "login_after_failures": Notice(
         "Inloggning efter många misslyckade försök",
-        "Någon loggade in på ditt konto {at}, efter många försök med fel lösenord.",
+        "Någon loggade in på ditt konto {at} från {device}, efter många försök med fel lösenord.",
     ),
     "email_change_asked": Notice(
         "Någon vill byta din e-postadress",

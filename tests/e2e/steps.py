@@ -187,6 +187,7 @@ def link_in_mail(visitor: Visitor, address: str, subject: str) -> str:
 
 
 def mails(portal: Portal, address: str) -> list[str]:
-    """The kinds of mail written to this address, oldest first."""
-    sql = 'SELECT kind FROM outgoing_mails WHERE "to" = ? ORDER BY id'
+    """The kinds of mail written to this address, oldest first; each new visitor is a new device."""
+    sql = """SELECT kind FROM outgoing_mails
+             WHERE "to" = ? AND kind <> 'new_device' ORDER BY id"""
     return [row[0] for row in portal.rows(sql, address)]

@@ -202,13 +202,16 @@ def visitor(new_visitor: Callable[[], Visitor]) -> Visitor:
 
 
 class Outbox:
-    """The mails that were written, composed as they will be sent."""
+    """The mails that were written, composed as they will be sent.
+
+    Without the notices of new devices, which almost every login of a test is.
+    """
 
     def __init__(self, app: Starlette) -> None:
         self.app = app
 
     async def all(self) -> list[EmailMessage]:
-        mails = await OutgoingMail.all().order_by("id")
+        mails = await OutgoingMail.exclude(kind="new_device").order_by("id")
         return [self.app.state.composer.compose(mail) for mail in mails]
 
     async def to(self, address: str) -> list[EmailMessage]:
@@ -217,7 +220,8 @@ class Outbox:
     async def link(self, address: str) -> str:
         """The path of the link in the newest mail to this address, which was delivered just now."""
         message = (await self.to(address))[-1]
-        newest = await OutgoingMail.filter(to=address).order_by("-id").first()
+        written = OutgoingMail.filter(to=address).exclude(kind="new_device")
+        newest = await written.order_by("-id").first()
         if newest:
             await EmailLink.filter(id=newest.link_id, sent_at=None).update(sent_at=clock.now())
         (line,) = (
