@@ -104,6 +104,7 @@ async def of_user(email: str, address: str = "") -> Whose:
             networks |= {Client(str(one)).network for one in seen if one}
         of_id = (limits.CODE_SOON, limits.CODE_HOURLY, limits.CODE_DAILY, limits.PASSWORD_AGAIN)
         uses += [limit.of(str(user.id)) for limit in of_id]
+        uses += [limits.ASKED_BY_USER.of(kind, str(user.id)) for kind in ("confirm", "change")]
         uses += [
             limits.LOGIN_BY_KNOWN_DEVICE.of(key, device.device_hash)
             for device in await KnownDevice.filter(user_id=user.id)

@@ -94,6 +94,7 @@ EMAIL_IN_USE_BY_ADDRESS = Limit(
 )
 SENT_AGAIN = Limit("registration: password of the user it made", 30, _HOUR)
 ASKED_MAIL = Limit("mail: asked for, per e-mail address", 5, _HOUR)
+ASKED_BY_USER = Limit("mail: asked for, signed-in user", 5, _HOUR)  # of each kind
 ASKED_BY_ADDRESS = Limit("mail: asked for, client address", 60, _HOUR)
 PASSWORD_AGAIN = Limit("password asked again: user", 10, _minutes(5))
 

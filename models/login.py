@@ -34,6 +34,7 @@ async def check(email: str, password: str, client: Client) -> Outcome:
     """The user whom both belong to. Raises passwords.Busy."""
     async with _door(asyncio.get_running_loop()):
         user = await User.by_email(email)
+        former = await User.formerly_by_email(email)
         attempt = await limits.spend(*await _uses(user, email_key(email), client))
     if attempt.refused_by:
         _log.warning(
@@ -43,11 +44,11 @@ async def check(email: str, password: str, client: Client) -> Outcome:
             await login_notices.limit_reached(user, email_key(email))
         return Outcome(wait=attempt.wait)
     try:
-        right = await (user.has_password(password) if user else passwords.matches(None, password))
+        whose = await _whose(user, former, password)
     except passwords.Busy:
         await attempt.give_back()
         raise
-    if user is None or not right:
+    if whose is None:
         _log.info(
             "login.failed", extra={"user": user.id if user else "", "address": client.address}
         )
@@ -59,7 +60,22 @@ async def check(email: str, password: str, client: Client) -> Outcome:
         )
         return Outcome()
     await attempt.give_back()
-    return Outcome(frozen=True) if user.frozen_at else Outcome(user)
+    return Outcome(frozen=True) if whose.frozen_at else Outcome(whose)
+
+
+async def _whose(user: User | None, former: list[User], password: str) -> User | None:
+    """Whose password it is: the address's user's, or one's whom it was taken from.
+
+    For nearly every address one hash is made, known or unknown. A second one tells that somebody
+    else had the address once and never confirmed it: no more than that.
+    """
+    candidates = [user, *former] if user else former
+    for candidate in candidates:
+        if await candidate.has_password(password):
+            return candidate
+    if not candidates:
+        _ = await passwords.matches(None, password)
+    return None
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from models import clock, limits, notice, password_change
+from models import clock, email_change, limits, notice, password_change
 from models.claim import prove
 from models.client import Client
 from models.databases import atomic
@@ -70,14 +70,16 @@ async def freeze(link: EmailLink, client: Client) -> bool:
     """'Det var inte jag': nobody gets in until a new password is set by mail.
 
     Sessions end and outstanding links die; no factor is asked for, since somebody else may have
-    changed it. Of several at once exactly one gets True.
+    changed it. From an address that is not the user's any more it also undoes the change: the
+    mail goes there, or to nobody if that is taken. Of several at once exactly one gets True.
     """
-    assert link.user is not None  # noqa: S101 - as above
-    user = link.user
     async with atomic():
-        await User.lock(user.id)
+        user, holder = await email_change.locked(link)
         if not await link.consume():
             return False
+        if not await email_change.restore(link, user, holder, client):
+            await email_change.disown(user)
+        user = await User.get(id=user.id)
         _ = await User.filter(id=user.id).update(frozen_at=clock.now())
         await Session.end_all(user.id)
         await EmailLink.void_all(user.id)

@@ -233,11 +233,14 @@ async def welcome(user: User) -> None:
 
 
 async def ask_for_confirmation(user_id: int) -> bool:
-    """'Skicka igen': a new link that replaces the old one. False when too many were asked for."""
+    """'Skicka igen': a new link that replaces the old one. False when too many were asked for.
+
+    Counted by user: nobody else, asking for mails to the address, uses this up.
+    """
     user = await User.get(id=user_id)
     if user.email_confirmed_at:
         return True
-    attempt = await limits.spend(limits.ASKED_MAIL.of(user.email_key))
+    attempt = await limits.spend(limits.ASKED_BY_USER.of("confirm", str(user_id)))
     if attempt.refused:
         return False
     async with atomic():

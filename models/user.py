@@ -67,6 +67,14 @@ class User(Model):
         """The user with this address, however it is written."""
         return await cls.get_or_none(email_key=email_key(email))
 
+    @classmethod
+    async def formerly_by_email(cls, email: str) -> list[Self]:
+        """Those who lost this address to whoever proved it to be theirs: they log in with it still.
+
+        The latest ones: each means one more hash at every login with the address.
+        """
+        return await cls.filter(former_email_key=email_key(email)).order_by("-id").limit(2)
+
     @staticmethod
     async def lock(user_id: int) -> None:
         """Take the user's row until the transaction ends: first, so that nobody deadlocks."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models import CustomerAccount, EmailLink, Membership, User, password_reset
+from models import CustomerAccount, EmailLink, Membership, User, email_change, password_reset
 from models.databases import atomic
 from models.email_link import Purpose, State
 from models.registration import ask_for_confirmation
@@ -35,13 +35,18 @@ NOTICE_SENTENCES = {
     State.USED: "Länken är redan använd. Ring oss om något inte stämmer.",
     State.EXPIRED: "Länken är för gammal. Ring oss så hjälper vi dig.",
     State.REPLACED: "Det finns en nyare länk. Öppna det senaste mejlet.",
-    State.VOID: "Användaren har redan tagits bort.",
+    State.VOID: "Länken gäller inte längre. Ring oss om något inte stämmer.",
 }
+_REMOVED = "Användaren har redan tagits bort."
 OPEN_AGAIN = "Sidan var öppen för länge. Öppna länken i mejlet igen."
 TOO_MANY_MAILS = (
     "Vi har redan skickat flera mejl. Titta i skräpposten, eller försök igen om en timme."
 )
 FROZEN = "Kontot är stängt. Vi har skickat ett mejl med en länk till ett nytt lösenord."
+FROZEN_FOR_GOOD = (
+    "Kontot är stängt. Adressen används nu av ett annat konto, så ring oss om du vill öppna det."
+)
+TAKEN = "Adressen används redan av ett annat konto. Välj en annan."
 _ALREADY_CONFIRMED = "E-postadressen är redan bekräftad."
 
 
@@ -67,36 +72,49 @@ class ConfirmEmail(Page):
 
     async def get(self, request: Request) -> Response:
         link = await self._link(request)
-        return render(request, "email_links/confirm_email.html", {"email": link.email}, secret=True)
+        context = {"email": link.email, "changing": link.purpose is Purpose.CHANGE_EMAIL}
+        return render(request, "email_links/confirm_email.html", context, secret=True)
 
     async def post(self, request: Request) -> Response:
         link = await self._link(request)
+        if not await self._confirm(request, link):
+            raise SeeOther("email_links:confirm_email")
+        to = await landing(request, await User.get(id=link.user_id))
+        response = redirect(request, to, whole_page=True, flash=_confirmed(link))
+        cookies.delete(response, request, "link")
+        return response
+
+    async def _confirm(self, request: Request, link: EmailLink) -> bool:
+        if link.purpose is Purpose.CHANGE_EMAIL:
+            try:
+                return await email_change.confirm(link, sessions.client(request))
+            except email_change.Taken:
+                await email_change.withdraw(guards.signed_in(request).user.id)
+                raise SeeOther("email_change:new_address", flash=TAKEN, whole_page=True) from None
         user = await User.get(id=link.user_id)
         async with atomic():
             await User.lock(user.id)
             if confirmed := await link.consume():
                 await user.confirm_email()
-        if not confirmed:
-            raise SeeOther("email_links:confirm_email")
-        response = redirect(
-            request,
-            await landing(request, user),
-            whole_page=True,
-            flash="Din e-postadress är bekräftad.",
-        )
-        cookies.delete(response, request, "link")
-        return response
+        return confirmed
 
     async def _link(self, request: Request) -> EmailLink:
         identity = guards.signed_in(request)
-        link = await opened(request, Purpose.CONFIRM_EMAIL)
+        link = await opened(request, Purpose.CONFIRM_EMAIL, Purpose.CHANGE_EMAIL)
         check_whose(request, link, "email_links:confirm_email")
-        if identity.user.email_confirmed:
+        confirmed, purpose = identity.user.email_confirmed, link and link.purpose
+        if confirmed and purpose is not Purpose.CHANGE_EMAIL:
             raise SeeOther(
                 await landing(request, await User.get(id=identity.user.id)),
                 flash=_ALREADY_CONFIRMED,
             )
-        return alive(request, link, again=Purpose.CONFIRM_EMAIL)
+        return alive(request, link, again=purpose or Purpose.CONFIRM_EMAIL)
+
+
+def _confirmed(link: EmailLink) -> str:
+    if link.purpose is Purpose.CHANGE_EMAIL:
+        return f"Din e-postadress är ändrad. Du loggar in med {link.email}."
+    return "Din e-postadress är bekräftad."
 
 
 class Resend(Page):
@@ -108,6 +126,8 @@ class Resend(Page):
 
     async def post(self, request: Request) -> Response:
         identity = guards.signed_in(request)
+        if not identity.user.email:
+            return redirect(request, "email_change:new_address", whole_page=True)
         if identity.user.email_confirmed:
             sentence = _ALREADY_CONFIRMED
         elif await ask_for_confirmation(identity.user.id):
@@ -128,7 +148,7 @@ class Notice(Page):
     async def get(self, request: Request) -> Response:
         link = await self._link(request)
         if link.user:
-            context = {"email": link.user.email}
+            context = {"email": link.email, "restores": email_change.restores(link, link.user)}
             return render(request, "email_links/not_me.html", context, secret=True)
         names = await _names(await _membership(link))
         return render(request, "email_links/not_us.html", names, secret=True)
@@ -143,7 +163,7 @@ class Notice(Page):
     async def _freeze(self, request: Request, link: EmailLink) -> str:
         if not await password_reset.freeze(link, sessions.client(request)):
             raise SeeOther("email_links:notice")  # which says why
-        return FROZEN
+        return FROZEN if (await User.get(id=link.user_id)).email else FROZEN_FOR_GOOD
 
     async def _remove(self, link: EmailLink) -> str:
         membership = await _membership(link)
@@ -154,13 +174,8 @@ class Notice(Page):
         return f"{names['person_name']} kan inte längre se {names['customer_account_name']}."
 
     async def _link(self, request: Request) -> EmailLink:
-        link = await opened(request, Purpose.NOT_ME, Purpose.NOT_US)
-        state = link.state if link else State.UNKNOWN
-        if not cookies.get(request, "link"):
-            raise Dead(OPEN_AGAIN)
-        if link is None or state is not State.OPEN:
-            raise Dead(NOTICE_SENTENCES[state])
-        return link
+        # The undoing of an e-mail change may freeze, too.
+        return await noticed(request, Purpose.NOT_ME, Purpose.NOT_US, Purpose.UNDO_EMAIL)
 
 
 class SwitchUser(Page):
@@ -209,6 +224,18 @@ def alive(request: Request, link: EmailLink | None, *, again: Purpose) -> EmailL
     return link
 
 
+async def noticed(request: Request, *purposes: Purpose) -> EmailLink:
+    """The notice's link, if it works; else the page that says why not: it is never sent anew."""
+    if not cookies.get(request, "link"):
+        raise Dead(OPEN_AGAIN)
+    link = await opened(request, *purposes)
+    state = link.state if link else State.UNKNOWN
+    if link is None or state is not State.OPEN:
+        removed = link and link.purpose is Purpose.NOT_US and state is State.VOID
+        raise Dead(_REMOVED if removed else NOTICE_SENTENCES[state])
+    return link
+
+
 def check_whose(request: Request, link: EmailLink | None, to: str) -> None:
     """A link of somebody else's than the one who is signed in: a page that names both."""
     identity = request.state.identity
@@ -221,7 +248,7 @@ def check_whose(request: Request, link: EmailLink | None, to: str) -> None:
 async def _membership(link: EmailLink) -> Membership:
     membership = await Membership.get_or_none(id=link.membership_id)
     if membership is None:
-        raise Dead(NOTICE_SENTENCES[State.VOID])
+        raise Dead(_REMOVED)
     return membership
 
 

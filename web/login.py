@@ -226,8 +226,13 @@ async def complete(
 
 
 async def landing(request: Request, user: User, path: str = "") -> str:
-    """Steg 4 if it is unanswered, else where the user was going, else their customer account."""
+    """Where the user was going, else their customer account; first what they still have to answer.
+
+    That is another address, if theirs was taken over, and Steg 4.
+    """
     url = request.app.url_path_for
+    if not user.email and path != url("email_links:confirm_email"):
+        return str(url("email_change:new_address"))
     if user.two_factor is TwoFactor.UNANSWERED:
         return str(url("registration:two_factor"))
     if path:

@@ -98,6 +98,44 @@ def reset_password(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
     }
 
 
+def change_email(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
+    """To an address that a user wants to change to: it may be a stranger's."""
+    return {
+        "name": data["name"],
+        "link": composer.link("email_links:open_confirm_email", data["token"]),
+        "hours": _hours(Purpose.CHANGE_EMAIL),
+    }
+
+
+def email_in_use(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
+    """'Du har redan ett konto': somebody wants the address for another one."""
+    return {
+        "name": data["name"],
+        "email": data["email"],
+        "registering": bool(data["registering"]),
+        "link": f"{composer.settings.base_url}{composer.path('login')}",
+    }
+
+
+def email_replaced(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
+    """To the address that a user had: it can undo the change, and does not learn the new one."""
+    return {
+        "name": data["name"],
+        "at": datetime.fromisoformat(data["at"]),
+        "link": composer.link("email_change:open_undo", data["token"]),
+        "days": _days(Purpose.UNDO_EMAIL),
+    }
+
+
+def take_over_email(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
+    """To an address whose user never confirmed it: somebody registers with it."""
+    return {
+        "email": data["email"],
+        "link": composer.link("email_takeover:open", data["token"]),
+        "minutes": int(Purpose.TAKE_OVER_EMAIL.lifetime.total_seconds()) // 60,
+    }
+
+
 def frozen(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
     """To whom somebody has said 'Det var inte jag' for: the way back in."""
     return reset_password(composer, data)
@@ -133,6 +171,10 @@ _KINDS: dict[str, Callable[[Composer, dict[str, str]], dict[str, Any]]] = {
         confirm_email,
         reset_password,
         frozen,
+        change_email,
+        email_in_use,
+        email_replaced,
+        take_over_email,
         new_administrator,
         new_member,
         alarm,
@@ -147,6 +189,10 @@ def _words_of(kind: str) -> tuple[str, Callable[[Composer, dict[str, str]], dict
 
 def _days(purpose: Purpose) -> int:
     return purpose.lifetime.days
+
+
+def _hours(purpose: Purpose) -> int:
+    return int(purpose.lifetime.total_seconds()) // 3600
 
 
 def _address(email: str) -> Address:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from models import RecoveryCode, Totp, TwoFactor, User, login, password_change, passwords, totp
 from web import devices, guards, new_password, sessions
+from web.email_change import pending_address
 from web.forms import password
 from web.pages import Page
 from web.person import PersonForm
@@ -44,13 +45,13 @@ class PersonalDetails(Page):
     async def get(self, request: Request) -> Response:
         user, form = await signed_in_user(request), MyDetailsForm()
         form.fill(user)
-        return page(request, user, form)
+        return await page(request, user, form)
 
     async def post(self, request: Request) -> Response:
         user = await signed_in_user(request)
         form = await MyDetailsForm.read(request)
         if not form.is_valid():
-            return page(request, user, form, status_code=422)
+            return await page(request, user, form, status_code=422)
         await user.rename(form.given_name, form.family_name, form.phone)
         # The header shows the name.
         return redirect(
@@ -82,13 +83,13 @@ class Password(Page):
         form.is_valid()
         checked = await self._check(request, user, form)
         if checked is None:
-            return page(request, user, form, status_code=422)
+            return await page(request, user, form, status_code=422)
         password_hash = await passwords.hashed(form.new_password)
         client = sessions.client(request)
         token = await password_change.change(identity, checked, password_hash, client)
         if token is None:
             form.errors["current_password"] = WRONG_PASSWORD
-            return page(request, user, form, status_code=422)
+            return await page(request, user, form, status_code=422)
         response = redirect(request, "my_details:personal_details", whole_page=True, flash=CHANGED)
         return sessions.keep(response, request, token, remembered=identity.remembered)
 
@@ -165,7 +166,10 @@ async def signed_in_user(request: Request) -> User:
     return await User.get(id=guards.signed_in(request).user.id)
 
 
-def page(request: Request, user: User, form: MyDetailsForm, status_code: int = 200) -> Response:
+async def page(
+    request: Request, user: User, form: MyDetailsForm, status_code: int = 200
+) -> Response:
     form.forget_passwords()
-    context = {"form": form, "email": user.email}
+    pending = await pending_address(user.id)
+    context = {"form": form, "email": user.email, "pending": pending}
     return render(request, "my_details/personal_details.html", context, status_code, secret=True)

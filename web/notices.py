@@ -87,8 +87,19 @@ NOTICES = {
         "Någon bad om att byta e-postadress på ditt konto {at}.",
         "Adressen byts först när den nya är bekräftad.",
     ),
+    "email_restored": Notice(
+        "Bytet av e-postadress är ångrat",
+        "Ditt konto fick tillbaka den här adressen {at}. Du är utloggad på alla enheter.",
+        "Kan någon annan ha ditt lösenord? Byt det när du har loggat in.",
+    ),
+    "email_undone": Notice(
+        "Adressen hör inte längre till kontot",
+        "Bytet av e-postadress ångrades {at}. Det går inte längre att logga in med den här "
+        "adressen.",
+    ),
     "email_changed": Notice(
         "Din e-postadress är ändrad",
-        "E-postadressen på ditt konto ändrades {at}. Du loggar in med den här adressen nu.",
+        "E-postadressen på ditt konto ändrades {at}.",
+        "Från och med nu loggar du in med den här adressen.",
     ),
 }

@@ -211,7 +211,8 @@ class Outbox:
         self.app = app
 
     async def all(self) -> list[EmailMessage]:
-        mails = await OutgoingMail.exclude(kind="new_device").order_by("id")
+        # Those to nobody are dropped.
+        mails = await OutgoingMail.exclude(to="").exclude(kind="new_device").order_by("id")
         return [self.app.state.composer.compose(mail) for mail in mails]
 
     async def to(self, address: str) -> list[EmailMessage]:

@@ -193,6 +193,15 @@ ACCESS: dict[str, tuple[str, str]] = {
     "email_links:confirm_email": ("signed in", "signed in"),
     "email_links:resend": ("signed in", "signed in"),
     "email_links:open_confirm_email": ("anybody", ""),
+    "email_change:new_address": ("signed in", "signed in"),
+    "email_change:send_again": ("anybody", "signed in"),
+    "email_change:withdraw": ("anybody", "signed in"),
+    "email_change:open_undo": ("anybody", ""),
+    "email_change:undo": ("anybody", "anybody"),  # whoever holds the mailed token
+    "email_takeover:ask": ("anybody", "registering"),
+    "email_takeover:open": ("anybody", ""),
+    "email_takeover:take_over": ("anybody", "anybody"),  # whoever holds the mailed token
+    "email_takeover:done": ("anybody", ""),
     "email_links:notice": ("anybody", "anybody"),  # whoever holds the mailed token
     "email_links:open_notice": ("anybody", ""),
     "email_links:switch_user": ("anybody", "anybody"),
