@@ -78,7 +78,8 @@ class Membership(Model):
         """Give the user who has proven the claim access; the first one becomes administrator.
 
         Tells those whom it concerns by mail. Somebody who has access already keeps it, and becomes
-        administrator where there is none any more. Raises AccountClosed.
+        administrator where there is none any more. A user who is closing the user account becomes
+        nobody's administrator. Raises AccountClosed.
         """
         if existing := await cls.get_or_none(user_id=user.id, customer_account_id=account.id):
             await existing._become_administrator_if_there_is_none(user, account)
@@ -91,7 +92,7 @@ class Membership(Model):
 
     @classmethod
     async def _create(cls, user: User, account: CustomerAccount) -> Self:
-        is_first = await _is_first(account)
+        is_first = await _is_first(user, account)
         membership = await cls.create(
             user_id=user.id,
             customer_account_id=account.id,
@@ -111,7 +112,7 @@ class Membership(Model):
         self, user: User, account: CustomerAccount
     ) -> None:
         async with atomic():
-            if self.role is Role.ADMINISTRATOR or not await _is_first(account):
+            if self.role is Role.ADMINISTRATOR or not await _is_first(user, account):
                 return
             self.role = Role.ADMINISTRATOR
             await Membership.filter(id=self.id).update(role=self.role)
@@ -144,9 +145,11 @@ class Membership(Model):
     async def remove(self) -> bool:
         """'Det var inte vi': the access ends at the next click. False if it had ended already."""
         async with atomic():
+            await User.lock(self.user_id)
             if not await Membership.filter(id=self.id).delete():
                 return False
-            if self.role == Role.ADMINISTRATOR:
+            # Who is closing the user account is not counted any more.
+            if self.role == Role.ADMINISTRATOR and await User.is_staying(self.user_id):
                 await CustomerAccount.filter(id=self.customer_account_id).update(
                     active_administrators=F("active_administrators") - 1
                 )
@@ -167,6 +170,7 @@ class Membership(Model):
             customer_account_id=account.id,
             role=Role.ADMINISTRATOR,
             user__email_confirmed_at__not_isnull=True,
+            user__closes_at=None,
         )
         emails = [
             str(email) for email in await administrators.values_list("user__email", flat=True)
@@ -188,9 +192,11 @@ class Membership(Model):
         )
 
 
-async def _is_first(account: CustomerAccount) -> bool:
+async def _is_first(user: User, account: CustomerAccount) -> bool:
     """Take the place of the first administrator. One UPDATE decides, however many claim at once."""
-    if not await CustomerAccount.exists(id=account.id, closed_at=None):
+    await User.lock(user.id)
+    # Locked even if there is an administrator, who might be leaving at this moment.
+    if not await account.lock():
         raise AccountClosed
     unclaimed = CustomerAccount.filter(id=account.id, active_administrators=0)
-    return await unclaimed.update(active_administrators=1) == 1
+    return await User.is_staying(user.id) and await unclaimed.update(active_administrators=1) == 1

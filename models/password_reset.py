@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from models import clock, email_change, limits, notice, password_change
+from models import clock, closing, email_change, limits, notice, password_change
 from models.claim import prove
 from models.client import Client
 from models.databases import atomic
@@ -83,6 +83,7 @@ async def freeze(link: EmailLink, client: Client) -> bool:
         _ = await User.filter(id=user.id).update(frozen_at=clock.now())
         await Session.end_all(user.id)
         await EmailLink.void_all(user.id)
+        _ = await closing.open_again(user.id)  # whoever closed it was not the user either
         await Event.record("user.frozen", user=user, address=client.address[:45])
         await _send("frozen", user)
     return True

@@ -214,6 +214,7 @@ class Registration(Model):
             return False
         try:
             async with atomic():
+                await User.lock(user.id)
                 unfinished = Registration.filter(id=self.id, finished_at=None)
                 if not await unfinished.update(finished_at=clock.now(), user_id=user.id):
                     return False

@@ -261,6 +261,7 @@ class SignedInUser:
     email: str
     email_confirmed: bool
     two_factor_answer: TwoFactor
+    closes_at: datetime | None  # closed by the user, who may undo it until then
 
     @property
     def name(self) -> str:
@@ -307,7 +308,7 @@ class Identity:
 _RESUME = """
     SELECT s.id AS session_id, s.created_at, s.seen_at, s.authenticated_at, s.remembered,
            u.id AS user_id, u.given_name, u.family_name, u.email, u.email_confirmed_at,
-           u.two_factor, u.active_customer_account_id,
+           u.two_factor, u.closes_at, u.active_customer_account_id,
            m.role, a.id AS customer_account_id, a.customer_number, a.name,
            a.organisation_number
     FROM sessions s
@@ -362,6 +363,7 @@ async def resume(token: str, customer_number: str | None = None) -> Identity | N
             email=row["email"],
             email_confirmed=row["email_confirmed_at"] is not None,
             two_factor_answer=TwoFactor(row["two_factor"]),
+            closes_at=moment(row["closes_at"]) if row["closes_at"] else None,
         ),
         customer_account=account,
         authenticated_at=moment(row["authenticated_at"]),

@@ -80,6 +80,11 @@ class User(Model):
         """Take the user's row until the transaction ends: first, so that nobody deadlocks."""
         await execute("UPDATE users SET id = id WHERE id = ?", user_id)
 
+    @classmethod
+    async def is_staying(cls, user_id: int) -> bool:
+        """Whether there is such a user, who has not closed the user account."""
+        return await cls.exists(id=user_id, closes_at=None)
+
     @property
     def name(self) -> str:
         return f"{self.given_name} {self.family_name}"

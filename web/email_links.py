@@ -169,6 +169,7 @@ class Notice(Page):
         membership = await _membership(link)
         names = await _names(membership)
         async with atomic():
+            await User.lock(membership.user_id)
             if await link.consume():
                 await membership.remove()
         return f"{names['person_name']} kan inte längre se {names['customer_account_name']}."

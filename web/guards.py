@@ -11,7 +11,15 @@ from web.rendering import SeeOther
 
 
 def signed_in(request: Request) -> Identity:
-    """The user, or the login page and back here afterwards."""
+    """The user, or the login page and back here afterwards; closed, only the way to undo that."""
+    identity = signed_in_or_closing(request)
+    if identity.user.closes_at:
+        raise SeeOther("closing:close", whole_page=True)
+    return identity
+
+
+def signed_in_or_closing(request: Request) -> Identity:
+    """The user, also one who has closed the user account and may still undo that."""
     identity: Identity | None = request.state.identity
     if identity is None:
         login = request.app.url_path_for("login")

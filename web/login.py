@@ -203,7 +203,8 @@ async def complete(
     request: Request, user: User, how: How, *, remembered: bool, path: str
 ) -> Response:
     """All is proven: a new session, and on to where the user belongs."""
-    registration = await waiting_claim(request)
+    # Who has closed the user account gets no further than to undoing that.
+    registration = None if user.closes_at else await waiting_claim(request)
     linked = (
         registration.customer_account if registration and await registration.link_to(user) else None
     )
@@ -231,6 +232,8 @@ async def landing(request: Request, user: User, path: str = "") -> str:
     That is another address, if theirs was taken over, and Steg 4.
     """
     url = request.app.url_path_for
+    if user.closes_at:
+        return str(url("closing:close"))
     if not user.email and path != url("email_links:confirm_email"):
         return str(url("email_change:new_address"))
     if user.two_factor is TwoFactor.UNANSWERED:

@@ -82,6 +82,18 @@ NOTICES = {
         "Inloggning efter många misslyckade försök",
         "Någon loggade in på ditt konto {at} från {device}, efter många försök med fel lösenord.",
     ),
+    "closing": Notice(
+        "Ditt användarkonto är avslutat",
+        "Användarkontot avslutades {at}, och alla enheter är utloggade.",
+        "Dina uppgifter raderas {closes_at}. Ångrar du dig? Logga in före dess och klicka på "
+        "Ångra.",
+        moments=("at", "closes_at"),
+    ),
+    "reopened": Notice(
+        "Ditt användarkonto är öppet igen",
+        "Någon loggade in och ångrade att användarkontot avslutades {at}.",
+        "Dina uppgifter raderas inte, och du når dina kundkonton som förut.",
+    ),
     "email_change_asked": Notice(
         "Någon vill byta din e-postadress",
         "Någon bad om att byta e-postadress på ditt konto {at}.",

@@ -7,6 +7,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from web import (
+    closing,
     customer_accounts,
     devices,
     email_change,
@@ -101,6 +102,8 @@ routes: list[BaseRoute] = [
     ),
     Route("/mina-uppgifter/enheter", devices.End, name="devices:end"),
     Route("/mina-uppgifter/enheter/andra", devices.EndOthers, name="devices:end_others"),
+    Route("/mina-uppgifter/avsluta", closing.Close, name="closing:close"),
+    Route("/mina-uppgifter/avsluta/angra", closing.Undo, name="closing:undo"),
     Route("/lagg-till-kundkonto", customer_accounts.Add, name="customer_accounts:add"),
     Route(
         "/kund/{customer_number:customer_number}", customer_accounts.Show, name="customer_account"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models import RecoveryCode, Registration
+from models import RecoveryCode, Registration, closing
 from web.jobs.worker import Worker
 
 
@@ -14,4 +14,5 @@ class RetentionWorker(Worker):
     async def work(self) -> bool:
         await Registration.forget_run_out()
         await RecoveryCode.forget_shown()
+        await closing.erase_due()
         return False

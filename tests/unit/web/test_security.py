@@ -216,6 +216,8 @@ ACCESS: dict[str, tuple[str, str]] = {
     "devices:end_others": ("anybody", "signed in"),
     "recovery_codes:saved": ("anybody", "signed in"),
     "recovery_codes:file": ("signed in", ""),
+    "closing:close": ("signed in", "signed in"),
+    "closing:undo": ("anybody", "signed in"),
     "customer_accounts:add": ("signed in", "signed in"),
     "customer_account": ("member", ""),
 }
