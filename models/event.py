@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tortoise import fields
 from tortoise.models import Model
+from tortoise.queryset import QuerySet
 
 from models import clock
 from models.client import asking
@@ -17,9 +21,23 @@ if TYPE_CHECKING:
     from models.user import User
 
 
+# What somebody else did to a user: from where is not for the user to know.
+BY_OTHERS = frozenset({"email.taken_over", "limits.lifted", "membership.removed", "user.unfrozen"})
+
 _RECORD = """
     INSERT INTO events (at, kind, user_id, customer_account_id, address, operator, data)
     VALUES (?, ?, ?, ?, ?, ?, ?)"""
+
+
+@dataclass(frozen=True)
+class Happened:
+    """An event as the user it concerns may see it."""
+
+    kind: str
+    at: datetime
+    address: str
+    data: dict[str, Any]
+    customer_account: str  # its name, or empty
 
 
 class Event(Model):
@@ -87,3 +105,32 @@ class Event(Model):
         address = address or asking.get().address[:45]
         values = (user_id, customer_account_id, address, operator, json.dumps(data))
         return _RECORD, (clock.now(), kind, *values)
+
+    @classmethod
+    async def history(
+        cls, user_id: int, *, most: int, skip: int = 0, kinds: Collection[str] = ()
+    ) -> list[Happened]:
+        """What happened to the user, the newest first; of these kinds, if any are named."""
+        columns = ("kind", "at", "address", "data", "customer_account__name")
+        rows = await (
+            cls._of(user_id, kinds).order_by("-at", "-id").offset(skip).limit(most).values(*columns)
+        )
+        return [
+            Happened(
+                row["kind"],
+                row["at"],
+                "" if row["kind"] in BY_OTHERS else row["address"],
+                row["data"],
+                row["customer_account__name"] or "",
+            )
+            for row in rows
+        ]
+
+    @classmethod
+    async def count_of(cls, user_id: int, kinds: Collection[str] = ()) -> int:
+        return await cls._of(user_id, kinds).count()
+
+    @classmethod
+    def _of(cls, user_id: int, kinds: Collection[str]) -> QuerySet[Event]:
+        events = cls.filter(user_id=user_id)
+        return events.filter(kind__in=list(kinds)) if kinds else events

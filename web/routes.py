@@ -13,6 +13,7 @@ from web import (
     email_change,
     email_links,
     email_takeover,
+    events,
     home,
     login,
     my_details,
@@ -104,6 +105,8 @@ routes: list[BaseRoute] = [
     Route("/mina-uppgifter/enheter/andra", devices.EndOthers, name="devices:end_others"),
     Route("/mina-uppgifter/avsluta", closing.Close, name="closing:close"),
     Route("/mina-uppgifter/avsluta/angra", closing.Undo, name="closing:undo"),
+    Route("/mina-uppgifter/handelser", events.History, name="events"),
+    Route("/mina-uppgifter/handelser.csv", events.File, name="events:file"),
     Route("/lagg-till-kundkonto", customer_accounts.Add, name="customer_accounts:add"),
     Route(
         "/kund/{customer_number:customer_number}", customer_accounts.Show, name="customer_account"

@@ -1,0 +1,133 @@
+"""Händelser: what happened to the user's account, in Swedish sentences, and as a file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from models import Event
+from models.event import Happened
+from models.session import How
+from web import browsers, guards
+from web.devices import HOW
+from web.downloads import csv_file
+from web.pages import Page
+from web.rendering import STOCKHOLM, render
+
+_PER_PAGE = 25
+_LAST_PAGE = 100_000
+_MOST_IN_FILE = 10_000
+
+# They may name {browser}, {how} (somebody logged in) and {account}.
+SENTENCES = {
+    "user.created": "Användarkontot skapades.",
+    "user.frozen": "Kontot stängdes, efter att någon svarade Det var inte jag.",
+    "user.unfrozen": "Kontot öppnades igen.",
+    "user.closing": "Du avslutade användarkontot.",
+    "user.reopened": "Du ångrade att användarkontot skulle avslutas.",
+    "login": "Du loggade in från {browser} {how}.",
+    "login.wrong_codes": "Någon angav rätt lösenord, men fel engångskod tre gånger.",
+    "session.ended": "Du loggade ut {browser}.",
+    "sessions.ended": "Du loggade ut alla andra enheter.",
+    "password.changed": "Du bytte lösenord.",
+    "password.reset": "Lösenordet byttes med en länk i ett mejl.",
+    "two_factor.on": "Tvåfaktorsautentisering slogs på.",
+    "two_factor.off": "Tvåfaktorsautentisering inaktiverades.",
+    "two_factor.reset_asked": "Någon med ditt lösenord bad om att återställa "
+    "tvåfaktorsautentisering.",
+    "two_factor.reset": "Tvåfaktorsautentisering återställdes.",
+    "two_factor.paused": "Koder från appen pausades efter väldigt många fel.",
+    "recovery_code.used": "En återställningskod användes.",
+    "recovery_codes.renewed": "Nya återställningskoder skapades.",
+    "email.change_asked": "Du bad om att byta e-postadress.",
+    "email.changed": "E-postadressen ändrades.",
+    "email.undone": "Bytet av e-postadress ångrades.",
+    "email.taken_over": "Någon annan bekräftade att e-postadressen är deras. Den hör inte till "
+    "ditt konto längre.",
+    "membership.added": "Du fick åtkomst till {account}.",
+    "membership.promoted": "Du blev administratör för {account}.",
+    "membership.removed": "Din åtkomst till {account} togs bort.",
+    "data.exported": "Du hämtade dina uppgifter.",
+    "limits.lifted": "Vi tog bort en spärr efter för många försök.",
+}
+# What is recorded, but not told to any user.
+HIDDEN = {
+    "claims.opened": "of the whole site",
+    "claims.closed": "of the whole site",
+    "user.erased": "of nobody any more",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    at: datetime
+    sentence: str
+    address: str
+
+    @classmethod
+    def of(cls, event: Happened) -> Line:
+        return cls(event.at, sentence(event), event.address)
+
+
+def sentence(event: Happened) -> str:
+    """What happened, in words."""
+    how = str(event.data.get("how", How.PASSWORD))
+    return SENTENCES[event.kind].format(
+        browser=browsers.named(str(event.data.get("user_agent", ""))),
+        how=HOW[How(how)],
+        account=event.customer_account or "ett kundkonto",
+    )
+
+
+class History(Page):
+    """The user's own, 25 a page, the newest first."""
+
+    async def get(self, request: Request) -> Response:
+        user_id = guards.signed_in(request).user.id
+        page = _page_number(request)
+        first = (page - 1) * _PER_PAGE + 1
+        events = await Event.history(
+            user_id, most=_PER_PAGE, skip=first - 1, kinds=SENTENCES.keys()
+        )
+        count = await Event.count_of(user_id, SENTENCES.keys())
+        path = request.url.path
+        newer = (page - 1 if events else 1) if page > 1 else 0
+        older = page + 1 if first + _PER_PAGE <= count and page < _LAST_PAGE else 0
+        context = {
+            "events": [Line.of(event) for event in events],
+            "first": first,
+            "count": count,
+            "newer": f"{path}?sida={newer}" if newer else "",
+            "older": f"{path}?sida={older}" if older else "",
+        }
+        return render(request, "events/history.html", context, secret=True)
+
+
+class File(Page):
+    """The same as a table for Excel."""
+
+    async def get(self, request: Request) -> Response:
+        user_id = guards.signed_in(request).user.id
+        events = await Event.history(user_id, most=_MOST_IN_FILE, kinds=SENTENCES.keys())
+        lines = [Line.of(event) for event in events]
+        rows = [(*_day_and_time(line.at), line.sentence, line.address) for line in lines]
+        heading = ("Datum", "Tid", "Händelse", "IP-adress")
+        return csv_file([heading, *rows], "minasidor-handelser.csv")
+
+
+def _page_number(request: Request) -> int:
+    asked = request.query_params.get("sida", "1")
+    page = int(asked) if re.fullmatch("[0-9]{1,6}", asked) else 0
+    if not 1 <= page <= _LAST_PAGE:
+        raise HTTPException(404)
+    return page
+
+
+def _day_and_time(at: datetime) -> tuple[str, str]:
+    local = at.astimezone(STOCKHOLM)
+    return f"{local:%Y-%m-%d}", f"{local:%H:%M:%S}"
