@@ -149,6 +149,10 @@ class EmailLink(Model):
         return State.VOID if self._has_lost_its_reason else State.OPEN
 
     @property
+    def is_open(self) -> bool:
+        return self.state is State.OPEN
+
+    @property
     def _has_lost_its_reason(self) -> bool:
         if self.voided_at:
             return True

@@ -105,6 +105,9 @@ async def of_user(email: str, address: str = "") -> Whose:
         of_id = (limits.CODE_SOON, limits.CODE_HOURLY, limits.CODE_DAILY, limits.PASSWORD_AGAIN)
         uses += [limit.of(str(user.id)) for limit in of_id]
         uses += [limits.ASKED_BY_USER.of(kind, str(user.id)) for kind in ("confirm", "change")]
+        of_code = (limits.CODE_SOON, limits.CODE_HOURLY, limits.CODE_DAILY)
+        uses += [limit.of("enrolment", str(user.id)) for limit in of_code]
+        uses.append(limits.TWO_FACTOR_RESETS.of(str(user.id)))
         uses += [
             limits.LOGIN_BY_KNOWN_DEVICE.of(key, device.device_hash)
             for device in await KnownDevice.filter(user_id=user.id)

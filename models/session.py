@@ -154,6 +154,8 @@ class LoginChallenge(Model):
     """The half-login: the password was right, the code is still to come."""
 
     LIFETIME: ClassVar[timedelta] = timedelta(minutes=5)
+    # To ask for a reset of two-factor and open its link: the password is proven that long.
+    RESETTING: ClassVar[timedelta] = timedelta(hours=1)
 
     id = fields.IntField(primary_key=True)
     token_hash = fields.CharField(max_length=64, unique=True)
@@ -162,7 +164,7 @@ class LoginChallenge(Model):
     )
     remembered = fields.BooleanField(default=False)
     next_path = fields.CharField(max_length=500, default="")
-    # A reset of two-factor: it is the new app's code that is to come.
+    # A reset of two-factor, whose link was opened here: it is the new app's code that is to come.
     link: fields.ForeignKeyNullableRelation[EmailLink] = fields.ForeignKeyField(
         "models.EmailLink", null=True, related_name="challenges", on_delete=fields.CASCADE
     )
@@ -176,8 +178,13 @@ class LoginChallenge(Model):
         indexes = (("user_id",), ("link_id",))
 
     @classmethod
-    async def start(cls, user: User, *, remembered: bool, next_path: str) -> str:
-        """The token for the cookie; one that leads nowhere if the password is no longer that."""
+    async def start(
+        cls, user: User, *, remembered: bool, next_path: str, link: EmailLink | None = None
+    ) -> str:
+        """The token for the cookie; one that leads nowhere if the password is no longer that.
+
+        `link`: that of a reset of two-factor, which was opened in this browser too.
+        """
         token = tokens.new()
         async with atomic():
             if await execute(_IS_AS_CHECKED, user.id, user.password_changed_at):
@@ -186,6 +193,7 @@ class LoginChallenge(Model):
                     user_id=user.id,
                     remembered=remembered,
                     next_path=next_path,
+                    link_id=link.id if link else None,
                     created_at=clock.now(),
                 )
         return token
@@ -193,18 +201,44 @@ class LoginChallenge(Model):
     @classmethod
     async def ongoing(cls, token: str) -> Self | None:
         """The half-login behind the cookie. It dies after five minutes, or with the password."""
-        challenge = await cls.get_or_none(
-            token_hash=tokens.hashed(token), created_at__gt=clock.now() - cls.LIFETIME
-        ).prefetch_related("user")
+        challenge = await cls._standing(token)
+        return challenge if challenge and challenge._age < cls.LIFETIME else None
+
+    @classmethod
+    async def resetting(cls, token: str) -> Self | None:
+        """The same on its way through a reset of two-factor.
+
+        It has an hour for opening the link, and from then on as long as that works: time to
+        install an app.
+        """
+        challenge = await cls._standing(token)
+        if challenge and challenge.link_id:
+            await challenge.fetch_related("link__user")
+            return challenge if challenge.link and challenge.link.is_open else None
+        return challenge if challenge and challenge._age < cls.RESETTING else None
+
+    async def has_opened(self, link: EmailLink) -> None:
+        """The link of the reset was opened in this browser: from now on both are proven here."""
+        self.link_id = link.id
+        await LoginChallenge.filter(id=self.id).update(link_id=link.id)
+
+    async def complete(self) -> bool:
+        """Use it up. Of several at once exactly one gets True."""
+        return await LoginChallenge.filter(id=self.id).delete() == 1
+
+    @classmethod
+    async def _standing(cls, token: str) -> Self | None:
+        found = cls.get_or_none(token_hash=tokens.hashed(token))
+        challenge = await found.prefetch_related("user")
         if challenge is None or challenge.user.frozen_at:
             return None
         if challenge.user.password_changed_at > challenge.created_at:
             return None
         return challenge
 
-    async def complete(self) -> bool:
-        """Use it up. Of several at once exactly one gets True."""
-        return await LoginChallenge.filter(id=self.id).delete() == 1
+    @property
+    def _age(self) -> timedelta:
+        return clock.now() - self.created_at
 
 
 _REMEMBER = """

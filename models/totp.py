@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hmac
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar, Self
+from typing import ClassVar, Self, TypeAlias
 
 import pyotp
 from tortoise import fields
@@ -49,8 +50,18 @@ class Answer:
         return self.verdict is Verdict.RIGHT
 
 
-class _TooLate(Exception):
-    """Undoes what was begun: the user is no longer as the page found them."""
+# What else turning it on means, in the same transaction. Raises TooLate, which undoes all.
+Effect: TypeAlias = Callable[[User], Awaitable[None]]
+
+
+class TooLate(Exception):
+    """Undoes what was begun: the user, or what they act by, is no longer as the page found it."""
+
+
+async def turned_on(user: User) -> None:
+    """The effect of adding the first app."""
+    await Event.record("two_factor.on", user=user)
+    await notice.tell(user, "two_factor_on")
 
 
 class Totp(Model):
@@ -59,6 +70,7 @@ class Totp(Model):
     ISSUER: ClassVar[str] = "MinaSidor"
     PERIOD: ClassVar[int] = 30  # seconds, RFC 6238 §5.2
     DRIFT: ClassVar[int] = 1  # steps to either side: a phone's clock half a minute off
+    PENDING_FOR: ClassVar[timedelta] = timedelta(days=1)
     MOST_FAILURES: ClassVar[int] = (
         100  # in a row; then the factor is paused (`security.md`, Limits)
     )
@@ -83,9 +95,15 @@ class Totp(Model):
 
     @classmethod
     async def pending(cls, user: User) -> Self:
-        """The one being added; reload, a wrong code and a second tab keep the same secret."""
-        if waiting := await cls.get_or_none(user_id=user.id, state=State.PENDING):
+        """The one being added; reload, a wrong code and a second tab keep the same secret.
+
+        But not for long, and no longer than the password: somebody else may have seen it.
+        """
+        waiting = await cls.get_or_none(user_id=user.id, state=State.PENDING)
+        if waiting and waiting._is_fresh(user):
             return waiting
+        if waiting:
+            await cls.filter(id=waiting.id, state=State.PENDING).delete()
         secret = pyotp.random_base32()  # 160 bits: RFC 4226 §4 R6
         try:
             async with atomic():
@@ -106,48 +124,61 @@ class Totp(Model):
         """Base32, as apps take it."""
         return keys.decrypt("totp", self.secret_encrypted, f"user:{self.user_id}")
 
-    def uri(self, email: str) -> str:
-        """The otpauth:// address behind the QR code."""
-        return pyotp.TOTP(self.secret).provisioning_uri(name=email, issuer_name=self.ISSUER)
+    def uri(self, label: str) -> str:
+        """The otpauth:// address behind the QR code; `label` is the row's name in the app."""
+        return pyotp.TOTP(self.secret).provisioning_uri(name=label, issuer_name=self.ISSUER)
 
-    async def activate(self, user: User, typed: str) -> Answer:
-        """Turn two-factor on if this is the pending secret's code; the code counts as used."""
-        attempt = await _spend(user.id)
+    async def activate(self, user: User, typed: str, effect: Effect = turned_on) -> Answer:
+        """Turn two-factor on if this is the pending secret's code; the code counts as used.
+
+        An app that was there before goes on until then. Its failures don't count here: whoever
+        guesses its codes could otherwise keep the owner from replacing it.
+        """
+        attempt = await _spend("enrolment", str(user.id))
         if attempt.refused:
             return Answer(Verdict.LIMITED, attempt.wait)
         step = self._step_of(typed)
         if step is None:
             return Answer(Verdict.WRONG)
         try:
-            if not await self._turn_on(user, step):
+            if not await self._turn_on(user, step, effect):
                 return Answer(Verdict.USED)
-        except _TooLate:
+        except TooLate:
             return Answer(Verdict.WRONG)
         await attempt.give_back()
         user.two_factor = TwoFactor.ON
         return Answer(Verdict.RIGHT)
 
-    async def _turn_on(self, user: User, step: int) -> bool:
+    async def _turn_on(self, user: User, step: int, effect: Effect) -> bool:
         async with atomic():
+            await User.lock(user.id)
             pending = Totp.filter(id=self.id, state=State.PENDING)
-            if not await pending.update(
-                state=State.ACTIVE, last_step=step, activated_at=clock.now()
-            ):
+            if not await pending.exists():
                 return False
+            await Totp.filter(user_id=user.id, state=State.ACTIVE).delete()
+            _ = await pending.update(state=State.ACTIVE, last_step=step, activated_at=clock.now())
             # As when the page was asked for: a thief's last request adds no app to a frozen user.
             same = User.filter(
-                id=user.id, password_changed_at=user.password_changed_at, frozen_at=None
+                id=user.id,
+                password_changed_at=user.password_changed_at,
+                two_factor=user.two_factor,
+                frozen_at=None,
             )
             if not await same.update(two_factor=TwoFactor.ON):
-                raise _TooLate
+                raise TooLate
             await RecoveryCode.renew(user.id)
-            await Event.record("two_factor.on", user=user)
+            await effect(user)
         return True
+
+    def _is_fresh(self, user: User) -> bool:
+        now = clock.now()
+        is_older_than_the_password = self.created_at < user.password_changed_at <= now
+        return now - self.created_at < self.PENDING_FOR and not is_older_than_the_password
 
     @classmethod
     async def accepts(cls, user_id: int, typed: str) -> Answer:
         """Whether this is the app's code or a recovery code. Each is right only once."""
-        attempt = await _spend(user_id)
+        attempt = await _spend(str(user_id))
         if attempt.refused:
             return Answer(Verdict.LIMITED, attempt.wait)
         totp = await cls.active(user_id)
@@ -200,10 +231,9 @@ class Totp(Model):
                 _log.warning("two_factor.paused", extra={"user": user.id})
 
 
-async def _spend(user_id: int) -> limits.Attempt:
-    key = str(user_id)
+async def _spend(*key: str) -> limits.Attempt:
     return await limits.spend(
-        limits.CODE_SOON.of(key), limits.CODE_HOURLY.of(key), limits.CODE_DAILY.of(key)
+        limits.CODE_SOON.of(*key), limits.CODE_HOURLY.of(*key), limits.CODE_DAILY.of(*key)
     )
 
 

@@ -200,7 +200,7 @@ class SwitchUserForm(Form):
     to: str = text(60)
 
 
-_LED_TO = ("email_links:confirm_email", "password_reset:new_password")
+_LED_TO = ("email_links:confirm_email", "password_reset:new_password", "two_factor_reset:new_app")
 
 
 def unkept(response: Response) -> Response:

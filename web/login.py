@@ -16,7 +16,7 @@ from web import cookies, guards, next_path, sessions
 from web.forms import Form, email_error, password, text
 from web.pages import Page
 from web.rendering import SeeOther, redirect, render
-from web.two_factor import CodeForm, code_error, too_many
+from web.two_factor import CodeForm, PasswordForm, ProofForm, code_error, prove, too_many
 
 _log = logging.getLogger("minasidor.login")
 WRONG = "E-postadressen eller lösenordet stämmer inte."
@@ -161,48 +161,49 @@ class Logout(Page):
 
 
 @dataclass
-class ConfirmIdentityForm(Form):
-    password: str = password()
+class ConfirmPasswordForm(PasswordForm):
     next: str = text(1000)
 
-    def validate(self) -> None:
-        if not self.password:
-            self.errors["password"] = "Ange ditt lösenord."  # noqa: S105 - a sentence
+
+@dataclass
+class ConfirmBothForm(ProofForm):
+    next: str = text(1000)
 
 
 class ConfirmIdentity(Page):
-    """Asks for the password again before something sensitive."""
+    """Asks for the password again, and the code, before something sensitive (ASVS 7.5.1)."""
 
     template = "login/confirm_identity.html"
 
     async def get(self, request: Request) -> Response:
-        guards.signed_in(request)
-        form = ConfirmIdentityForm(next=next_path.kept(request.query_params.get("next", "")))
+        form = self._form(request)(next=next_path.kept(request.query_params.get("next", "")))
         return render(request, self.template, {"form": form, "next": form.next})
 
     async def post(self, request: Request) -> Response:
-        identity = guards.signed_in(request)
-        form = await ConfirmIdentityForm.read(request)
+        form, identity = await self._form(request).read(request), guards.signed_in(request)
         form.next = next_path.kept(form.next)
-        if form.is_valid():
-            outcome = await login.check_again(identity.user.id, form.password)
-            if outcome.user:
-                token = await authenticated_again(identity)
-                if token is None:
-                    raise SeeOther("login", whole_page=True)
-                path = await landing(request, outcome.user, next_path.read(form.next))
-                response = redirect(request, path, whole_page=True)
-                return sessions.keep(response, request, token, remembered=identity.remembered)
-            form.errors["password"] = (
-                too_many(outcome.wait) if outcome.wait else "Lösenordet stämmer inte."
-            )
-        return render(request, self.template, {"form": form, "next": form.next}, status_code=422)
+        user = await prove(identity.user.id, form)
+        if user is None:
+            return render(request, self.template, {"form": form, "next": form.next}, 422)
+        token = await authenticated_again(identity)
+        if token is None:
+            raise SeeOther("login", whole_page=True)
+        path = await landing(request, user, next_path.read(form.next))
+        response = redirect(request, path, whole_page=True)
+        return sessions.keep(response, request, token, remembered=identity.remembered)
+
+    def _form(self, request: Request) -> type[ConfirmPasswordForm | ConfirmBothForm]:
+        has_two_factor = guards.signed_in(request).user.two_factor
+        return ConfirmBothForm if has_two_factor else ConfirmPasswordForm
 
 
 async def complete(
-    request: Request, user: User, how: How, *, remembered: bool, path: str
+    request: Request, user: User, how: How, *, remembered: bool, path: str, done: str = ""
 ) -> Response:
-    """All is proven: a new session, and on to where the user belongs."""
+    """All is proven: a new session, and on to where the user belongs.
+
+    `done`: what else was done, which the page at `path` says.
+    """
     # Who has closed the user account gets no further than to undoing that.
     registration = None if user.closes_at else await waiting_claim(request)
     linked = (
@@ -212,13 +213,16 @@ async def complete(
     _log.info(
         "login.ok", extra={"user": user.id, "how": how, "address": sessions.client(request).address}
     )
-    if linked:
+    flash: str | None
+    if done:
+        flash = done
+    elif linked:
         flash = f"{linked.name} är nu kopplat till ditt konto."
     elif registration:
         path, flash = str(request.app.url_path_for("customer_accounts:add")), NOT_LINKED
     else:
         flash = None
-    to = await landing(request, user, "" if linked else path)
+    to = await landing(request, user, "" if linked and not done else path)
     response = redirect(request, to, whole_page=True, flash=flash)
     if registration:
         cookies.delete(response, request, "registration")

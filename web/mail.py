@@ -136,6 +136,15 @@ def take_over_email(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
     }
 
 
+def reset_two_factor(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
+    """'Återställ tvåfaktorsautentisering', to somebody who gave the right password."""
+    return {
+        "name": data["name"],
+        "link": composer.link("two_factor_reset:open", data["token"]),
+        "minutes": int(Purpose.RESET_TWO_FACTOR.lifetime.total_seconds()) // 60,
+    }
+
+
 def frozen(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
     """To whom somebody has said 'Det var inte jag' for: the way back in."""
     return reset_password(composer, data)
@@ -170,6 +179,7 @@ _KINDS: dict[str, Callable[[Composer, dict[str, str]], dict[str, Any]]] = {
         welcome,
         confirm_email,
         reset_password,
+        reset_two_factor,
         frozen,
         change_email,
         email_in_use,

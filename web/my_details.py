@@ -7,14 +7,22 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models import RecoveryCode, Totp, TwoFactor, User, login, password_change, passwords, totp
+from models import (
+    RecoveryCode,
+    User,
+    login,
+    password_change,
+    passwords,
+    totp,
+    two_factor,
+)
 from web import devices, guards, new_password, sessions
 from web.email_change import pending_address
 from web.forms import password
 from web.pages import Page
 from web.person import PersonForm
 from web.rendering import redirect, render
-from web.two_factor import Enrolment, EnrolmentForm, code_error, too_many
+from web.two_factor import Enrolment, EnrolmentForm, enrol, shown_codes, too_many
 
 CHANGED = "Lösenordet är ändrat. Du är utloggad på andra enheter."
 WRONG_PASSWORD = "Det nuvarande lösenordet stämmer inte."  # noqa: S105 - a sentence
@@ -131,19 +139,13 @@ class Credentials(Page):
             return redirect(request, "my_details:credentials")
         user = await User.get(id=identity.user.id)
         form = await EnrolmentForm.read(request)
-        if form.is_valid():
-            answer = await (await Totp.pending(user)).activate(user, form.code)
-            if answer.is_right:
-                return redirect(
-                    request,
-                    "my_details:credentials",
-                    whole_page=True,
-                    flash="Tvåfaktorsautentisering är på.",
-                )
-            await user.refresh_from_db()
-            if user.two_factor is TwoFactor.ON:  # sent twice: the other one was right
-                return redirect(request, "my_details:credentials", whole_page=True)
-            form.errors["code"] = code_error(answer)
+        if await enrol(user, form, two_factor.turning_on(identity)):
+            return redirect(
+                request,
+                "my_details:credentials",
+                whole_page=True,
+                flash="Tvåfaktorsautentisering är på.",
+            )
         return await self._page(request, user, form, status_code=422)
 
     async def _page(
@@ -155,7 +157,7 @@ class Credentials(Page):
             "two_factor": since is not None,
             "on_since": since,
             "codes_left": await RecoveryCode.left(user.id),
-            "recovery_codes": await RecoveryCode.shown(user.id),
+            **await shown_codes(request, guards.signed_in(request)),
             "enrolment": None if since else await Enrolment.of(user),
             "devices": await devices.of(guards.signed_in(request)),
         }

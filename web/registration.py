@@ -11,17 +11,17 @@ from starlette.responses import Response
 
 from models import (
     CustomerAccount,
-    RecoveryCode,
     Registration,
-    Totp,
     TwoFactor,
     User,
     limits,
     passwords,
+    two_factor,
 )
 from models.membership import AccountClosed
 from models.registration import AlreadyFinished, EmailInUse
 from models.session import How, Identity
+from models.totp import turned_on
 from web import claim, cookies, guards, new_password, sessions
 from web.claim import ClaimForm
 from web.errors import Conflict
@@ -31,7 +31,7 @@ from web.pages import Page
 from web.person import PersonForm
 from web.rendering import SeeOther, redirect, render
 from web.settings import Settings
-from web.two_factor import Enrolment, EnrolmentForm, code_error, too_many
+from web.two_factor import Enrolment, EnrolmentForm, enrol, shown_codes, too_many
 
 _log = logging.getLogger("minasidor.registration")
 CLAIM_TOO_OLD = "Ange kontouppgifterna igen. De gäller i en timme."
@@ -258,14 +258,10 @@ class TwoFactorChoice(Page):
     async def post(self, request: Request) -> Response:
         user = await self._user(request)
         form = await EnrolmentForm.read(request)
-        if form.is_valid():
-            answer = await (await Totp.pending(user)).activate(user, form.code)
-            if answer.is_right:
-                return _finished(request)
-            await user.refresh_from_db()
-            if user.two_factor is TwoFactor.ON:  # sent twice: the other one was right
-                return _finished(request)
-            form.errors["code"] = code_error(answer)
+        first = user.two_factor is TwoFactor.UNANSWERED
+        effect = turned_on if first else two_factor.turning_on(guards.signed_in(request))
+        if await enrol(user, form, effect):
+            return _finished(request)
         return await self._page(request, user, form, status_code=422)
 
     async def _user(self, request: Request) -> User:
@@ -307,7 +303,7 @@ class Done(Page):
             "user": identity.user,
             "customer_account": identity.customer_account,
             "two_factor": identity.user.two_factor,
-            "recovery_codes": await RecoveryCode.shown(identity.user.id),
+            **await shown_codes(request, identity),
         }
         return render(request, "registration/done.html", context)
 

@@ -20,6 +20,7 @@ from web import (
     password_reset,
     registration,
     two_factor,
+    two_factor_reset,
 )
 from web.settings import ROOT, Settings
 
@@ -69,6 +70,13 @@ routes: list[BaseRoute] = [
         password_reset.OpenNewPassword,
         name="password_reset:open_new_password",
     ),
+    Route("/aterstall-tvafaktor", two_factor_reset.Ask, name="two_factor_reset:ask"),
+    Route("/aterstall-tvafaktor/skickat", two_factor_reset.Sent, name="two_factor_reset:sent"),
+    Route(
+        "/aterstall-tvafaktor/losenord", two_factor_reset.Password, name="two_factor_reset:password"
+    ),
+    Route("/aterstall-tvafaktor/ny", two_factor_reset.NewApp, name="two_factor_reset:new_app"),
+    Route("/aterstall-tvafaktor/{token}", two_factor_reset.Open, name="two_factor_reset:open"),
     Route("/bekrafta-epost", email_links.ConfirmEmail, name="email_links:confirm_email"),
     Route("/bekrafta-epost/ny", email_links.Resend, name="email_links:resend"),
     Route(
@@ -90,6 +98,16 @@ routes: list[BaseRoute] = [
         "/mina-uppgifter/inloggningsuppgifter",
         my_details.Credentials,
         name="my_details:credentials",
+    ),
+    Route(
+        "/mina-uppgifter/inloggningsuppgifter/inaktivera",
+        two_factor.Deactivate,
+        name="two_factor:deactivate",
+    ),
+    Route(
+        "/mina-uppgifter/aterstallningskoder/nya",
+        two_factor.NewRecoveryCodes,
+        name="recovery_codes:new",
     ),
     Route(
         "/mina-uppgifter/aterstallningskoder",

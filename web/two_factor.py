@@ -1,4 +1,4 @@
-"""Two-factor: adding an authenticator app (one enrolment for all places) and the recovery codes."""
+"""Two-factor: one enrolment for all places, the codes it takes, recovery codes, and Inaktivera."""
 
 from __future__ import annotations
 
@@ -12,12 +12,20 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from models import RecoveryCode, Totp, User, numbers
-from models.totp import Answer, Verdict
-from web import guards
-from web.forms import Form, text
+from models import RecoveryCode, Totp, TwoFactor, User, login, numbers, two_factor
+from models.session import Identity
+from models.totp import Answer, Effect, Verdict
+from web import guards, sessions
+from web.forms import Form, password, text
 from web.pages import Page
-from web.rendering import redirect
+from web.rendering import STOCKHOLM, SeeOther, redirect, render
+
+WRONG_PASSWORD = "Lösenordet stämmer inte."  # noqa: S105 - a sentence
+TURNED_OFF = "Tvåfaktorsautentisering är inaktiverad."
+TOO_LATE_TO_SAVE = (
+    "De nya koderna gäller inte, eftersom det gick för lång tid eller andra har skapats. "
+    "Skapa nya återställningskoder."
+)
 
 
 @dataclass
@@ -38,6 +46,26 @@ class CodeForm(Form):
 
 
 @dataclass
+class PasswordForm(Form):
+    """The password once more, of whoever has no second factor."""
+
+    password: str = password()
+
+    def validate(self) -> None:
+        if not self.password:
+            self.errors["password"] = "Ange ditt lösenord."  # noqa: S105 - a sentence
+
+
+@dataclass
+class ProofForm(PasswordForm, CodeForm):
+    """Password and code: both factors once more, before something sensitive."""
+
+    def validate(self) -> None:
+        PasswordForm.validate(self)
+        CodeForm.validate(self)
+
+
+@dataclass
 class EnrolmentForm(CodeForm):
     """The first code of an app that is being added."""
 
@@ -52,16 +80,20 @@ class Enrolment:
     qr: Markup
     key_groups: list[str]
     uri: str
+    label: str
 
     @classmethod
     async def of(cls, user: User) -> Enrolment:
-        totp = await Totp.pending(user)
-        return cls.showing(totp.secret, totp.uri(user.email))
+        totp, label = await Totp.pending(user), user.email
+        if user.two_factor is not TwoFactor.UNANSWERED:
+            # Some apps overwrite a row of the same name, and the old one is to work till then.
+            label += f" {totp.created_at.astimezone(STOCKHOLM).date()}"
+        return cls.showing(totp.secret, totp.uri(label), label)
 
     @classmethod
-    def showing(cls, secret: str, uri: str) -> Enrolment:
+    def showing(cls, secret: str, uri: str, label: str) -> Enrolment:
         groups = [secret[i : i + 4] for i in range(0, len(secret), 4)]
-        return cls(_qr(uri), groups, uri)
+        return cls(_qr(uri), groups, uri, label)
 
 
 def _qr(uri: str) -> Markup:
@@ -73,6 +105,101 @@ def _qr(uri: str) -> Markup:
     return Markup(svg.replace("<svg ", f"<svg {label} ", 1))  # noqa: S704 - segno made it
 
 
+async def enrol(user: User, form: EnrolmentForm, effect: Effect) -> bool:
+    """Whether the form's code has turned it on; if not, the form says why."""
+    if not form.is_valid():
+        return False
+    had_one = user.has_two_factor
+    answer = await (await Totp.pending(user)).activate(user, form.code, effect)
+    if answer.is_right:
+        return True
+    await user.refresh_from_db()
+    if user.has_two_factor and not had_one:
+        return True  # sent twice: the other one was right
+    form.errors["code"] = code_error(answer)
+    return False
+
+
+async def prove(user_id: int, form: PasswordForm) -> User | None:
+    """The user, if all that the form asks for is right; if not, the form says why.
+
+    The password first: a wrong one uses no code up.
+    """
+    if not form.is_valid():
+        return None
+    outcome = await login.check_again(user_id, form.password)
+    if outcome.user is None:
+        form.errors["password"] = too_many(outcome.wait) if outcome.wait else WRONG_PASSWORD
+    elif isinstance(form, ProofForm):
+        answer = await Totp.accepts(user_id, form.code)
+        if not answer.is_right:
+            form.errors["code"] = code_error(answer)
+    return None if form.failed else outcome.user
+
+
+class Deactivate(Page):
+    """Inaktivera: from then on the password is enough."""
+
+    template = "two_factor/deactivate.html"
+
+    async def get(self, request: Request) -> Response:
+        self._identity(request)
+        return render(request, self.template, {"form": ProofForm()}, secret=True)
+
+    async def post(self, request: Request) -> Response:
+        identity = self._identity(request)
+        form = await ProofForm.read(request)
+        user = await prove(identity.user.id, form)
+        if user is None:
+            return render(request, self.template, {"form": form}, 422, secret=True)
+        token = await two_factor.turn_off(identity, user, sessions.client(request))
+        if token is None:
+            return redirect(request, "my_details:credentials", whole_page=True)
+        response = redirect(request, "my_details:credentials", whole_page=True, flash=TURNED_OFF)
+        return sessions.keep(response, request, token, remembered=identity.remembered)
+
+    def _identity(self, request: Request) -> Identity:
+        identity = guards.signed_in(request)
+        if not identity.user.two_factor:
+            raise SeeOther("my_details:credentials")
+        return identity
+
+
+async def shown_codes(request: Request, identity: Identity) -> dict[str, object]:
+    """What `_recovery_codes.html` shows: the codes that wait to be saved, if there are any.
+
+    They are a way in, so whoever only has the session must prove who they are.
+    """
+    codes = await RecoveryCode.shown(identity.user.id)
+    if codes:
+        guards.recently_confirmed(request)
+    return {
+        "recovery_codes": codes,
+        "recovery_codes_id": await RecoveryCode.shown_id(identity.user.id),
+        "recovery_codes_proposed": await RecoveryCode.are_proposed(identity.user.id),
+    }
+
+
+class NewRecoveryCodes(Page):
+    """'Skapa nya återställningskoder': shown at once, and in use when they are saved."""
+
+    async def get(self, request: Request) -> Response:
+        return redirect(request, "my_details:credentials")
+
+    async def post(self, request: Request) -> Response:
+        identity = guards.recently_confirmed(request)
+        await RecoveryCode.propose(identity.user.id)
+        return redirect(request, "my_details:credentials")
+
+
+@dataclass
+class SavedForm(Form):
+    """Which codes were saved, and on which page."""
+
+    codes: str = text(20)
+    at: str = text(60)
+
+
 class RecoveryCodesSaved(Page):
     """'Jag har sparat koderna': from now on nobody can read them here."""
 
@@ -80,14 +207,14 @@ class RecoveryCodesSaved(Page):
         return redirect(request, "my_details:credentials")
 
     async def post(self, request: Request) -> Response:
-        identity = guards.signed_in(request)
-        await RecoveryCode.saved(identity.user.id)
-        done = str(request.app.url_path_for("registration:done"))
-        came_from_registration = request.headers.get("referer", "").endswith(done)
+        user = await User.get(id=guards.signed_in(request).user.id)
+        form = await SavedForm.read(request)
+        shown_id = int(form.codes) if re.fullmatch("[0-9]{1,9}", form.codes) else 0
+        saved = await RecoveryCode.saved(user, shown_id)
         return redirect(
             request,
-            "registration:done" if came_from_registration else "my_details:credentials",
-            flash="Bra! Koderna visas inte igen.",
+            form.at if form.at in _SHOWN_AT else "my_details:credentials",
+            flash="Bra! Koderna visas inte igen." if saved else TOO_LATE_TO_SAVE,
             whole_page=True,
         )
 
@@ -104,6 +231,7 @@ class RecoveryCodesFile(Page):
                 "my_details:credentials",
                 flash="Koderna visas inte längre.",
             )
+        guards.recently_confirmed(request)
         lines = [
             "MinaSidor: återställningskoder",
             "Varje kod kan användas en gång.",
@@ -118,6 +246,10 @@ class RecoveryCodesFile(Page):
                 "Cache-Control": "no-store",
             },
         )
+
+
+# The pages that show recovery codes, and have them say which of the two they are.
+_SHOWN_AT = ("my_details:credentials", "registration:done")
 
 
 def too_many(wait: timedelta) -> str:

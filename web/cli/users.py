@@ -94,7 +94,7 @@ async def _two_factor(user: User) -> str:
         return {"skipped": "off (skipped)", "unanswered": "off (not asked yet)"}.get(
             user.two_factor, "off"
         )
-    left = await RecoveryCode.filter(user_id=user.id, used_at=None).count()
+    left = await RecoveryCode.left(user.id)
     paused = ", PAUSED after too many wrong codes" if totp.paused_at else ""
     return f"on{paused}, {left} recovery codes left"
 

@@ -121,8 +121,8 @@ def _named(reference: str, path: Path) -> Any:
     if name not in shared():
         raise DataError(f'{path.relative_to(ROOT)}: "@{name}" is not in {SHARED.relative_to(ROOT)}')
     value = _resolve(shared()[name], SHARED)
-    if name == "enrolment":
-        return Enrolment.showing(value["secret"], value["uri"])
+    if name.startswith("enrolment"):
+        return Enrolment.showing(**value)
     return value[: int(count)] if count else value
 
 

@@ -159,7 +159,7 @@ async def test_recovery_codes_are_readable_for_an_hour_or_until_they_are_saved(
     time.forward(minutes=1)
     assert await RecoveryCode.shown(anna.id) == []
     time.forward(minutes=-2)
-    await RecoveryCode.saved(anna.id)
+    assert await RecoveryCode.saved(anna, await RecoveryCode.shown_id(anna.id))
     assert await RecoveryCode.shown(anna.id) == []
 
 

@@ -209,6 +209,11 @@ ACCESS: dict[str, tuple[str, str]] = {
     "password_reset:sent": ("anybody", ""),
     "password_reset:open_new_password": ("anybody", ""),
     "password_reset:new_password": ("anybody", "anybody"),  # whoever holds the mailed token
+    "two_factor_reset:ask": ("half", "half"),
+    "two_factor_reset:sent": ("half", ""),
+    "two_factor_reset:open": ("anybody", ""),
+    "two_factor_reset:password": ("anybody", "anybody"),  # whoever holds the mailed token
+    "two_factor_reset:new_app": ("anybody", "anybody"),  # and has given the password
     "my_details:personal_details": ("signed in", "signed in"),
     "my_details:password": ("anybody", "signed in"),
     "my_details:credentials": ("signed in", "signed in"),
@@ -216,6 +221,8 @@ ACCESS: dict[str, tuple[str, str]] = {
     "devices:end_others": ("anybody", "signed in"),
     "events": ("signed in", ""),
     "events:file": ("signed in", ""),
+    "two_factor:deactivate": ("signed in", "signed in"),
+    "recovery_codes:new": ("anybody", "signed in"),
     "recovery_codes:saved": ("anybody", "signed in"),
     "recovery_codes:file": ("signed in", ""),
     "closing:close": ("signed in", "signed in"),
@@ -1333,12 +1340,12 @@ async def test_no_secret_of_any_flow_is_logged(
 ) -> None:
     other = new_visitor()
     await registered(visitor)
+    links = [await outbox.link("anna@example.com")]
     page = await visitor.visit("/registrera/steg-4")
     secret = page.texts("code")[0].replace(" ", "")
     shown = [code(secret)]
     page = await visitor.submit("/registrera/steg-4", code=shown[0])
     recovery = re.findall(r"\d{4} \d{4} \d{4} \d{4}", page.text)
-    links = [await outbox.link("anna@example.com")]
     await visitor.visit(links[0])
     await visitor.submit("/bekrafta-epost")
     links.append(await outbox.link("kontakt@exempelbygg.example"))
