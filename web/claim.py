@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from models import Switch, numbers
-from web.forms import Form, text
+from web.forms import Form, secret, text
 
 NO_MATCH = (
     "Uppgifterna stämmer inte överens. Kontrollera kundnumret och de fyra siffrorna, "
@@ -16,7 +16,7 @@ NO_MATCH = (
 @dataclass
 class ClaimForm(Form):
     customer_number: str = text(40)
-    organisation_suffix: str = text(40)
+    organisation_suffix: str = secret(40)
 
     def validate(self) -> None:
         if not self.customer_number:

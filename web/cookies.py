@@ -9,7 +9,9 @@ from starlette.responses import Response
 
 from web.settings import Settings
 
-Name = Literal["session", "registration", "device", "login_tab", "link", "asked", "flash"]
+Name = Literal[
+    "session", "registration", "device", "login_tab", "link", "asked", "flash", "kept_form"
+]
 
 DEVICE_LIFETIME = 399 * 24 * 3600  # seconds; browsers cap at 400 days (RFC 6265bis §5.5)
 LINK_LIFETIME = 600  # seconds: a token on its way out of the URL

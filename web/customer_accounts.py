@@ -9,7 +9,7 @@ from models import Address, CustomerAccount, Membership, User
 from models.claim import prove
 from models.customer_account import shown
 from models.membership import AccountClosed
-from web import claim, guards, sessions
+from web import claim, guards, kept_form, sessions
 from web.claim import ClaimForm
 from web.pages import Page
 from web.rendering import redirect, render
@@ -42,9 +42,13 @@ class Show(Page):
 class Add(Page):
     """Lägg till kundkonto: the same claim as at registration, for a user who exists."""
 
+    keeps = ClaimForm
+
     async def get(self, request: Request) -> Response:
         guards.signed_in(request)
-        return await self._page(request, ClaimForm())
+        form = ClaimForm()
+        kept_form.refill(request, form)
+        return await self._page(request, form)
 
     async def post(self, request: Request) -> Response:
         identity = guards.signed_in(request)

@@ -14,7 +14,7 @@ from tortoise.exceptions import DBConnectionError
 from models import passwords
 from models.databases import Unavailable
 from models.session import Identity
-from web import sessions
+from web import guards, kept_form, login, sessions
 from web.log import request_id
 from web.rendering import SeeOther, render
 
@@ -39,6 +39,10 @@ class Conflict(HTTPException):
 
 async def response_to(request: Request, error: Exception) -> Response:
     """The page for whatever a handler raised."""
+    if isinstance(error, guards.SignedOut) and (kept := await kept_form.keep(request)):
+        return await login.ask_again(request, kept)
+    if isinstance(error, guards.Unconfirmed):
+        return kept_form.carry(error.response(request), request, await kept_form.keep(request))
     if isinstance(error, SeeOther):
         return error.response(request)
     if isinstance(error, HTTPException):

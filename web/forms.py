@@ -20,9 +20,14 @@ def text(longest: int) -> Any:
     return field(default="", metadata={"longest": longest})
 
 
+def secret(longest: int) -> Any:
+    """The same for a code, or digits that prove something: never kept, never shown again."""
+    return field(default="", metadata={"longest": longest, "secret": True})
+
+
 def password(longest: int = 1000) -> Any:
     """A field whose value is taken to the letter and never shown again."""
-    return field(default="", metadata={"longest": longest, "untouched": True})
+    return field(default="", metadata={"longest": longest, "secret": True, "untouched": True})
 
 
 @dataclass
@@ -57,6 +62,12 @@ class Form:
     def fits(self) -> bool:
         """Whether every field is short enough and printable, so that it can be kept as typed."""
         return not any(_unreadable(self[f.name], f.metadata) for f in fields(self) if f.init)
+
+    @property
+    def typed(self) -> dict[str, str]:
+        """What may be shown again, field by field: no password, no code, and only what prints."""
+        shown = (f.name for f in fields(self) if f.init and not f.metadata.get("secret"))
+        return {name: _without_controls(self[name]) for name in shown}
 
     @property
     def failed(self) -> bool:

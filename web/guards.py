@@ -23,7 +23,7 @@ def signed_in_or_closing(request: Request) -> Identity:
     identity: Identity | None = request.state.identity
     if identity is None:
         login = request.app.url_path_for("login")
-        raise SeeOther(f"{login}?next={next_path.sign(return_path(request))}", signed_out=True)
+        raise SignedOut(f"{login}?next={next_path.sign(return_path(request))}", signed_out=True)
     return identity
 
 
@@ -32,7 +32,7 @@ def recently_confirmed(request: Request) -> Identity:
     identity = signed_in(request)
     if not identity.is_recent:
         confirm = request.app.url_path_for("confirm_identity")
-        raise SeeOther(f"{confirm}?next={next_path.sign(return_path(request))}", whole_page=True)
+        raise Unconfirmed(f"{confirm}?next={next_path.sign(return_path(request))}", whole_page=True)
     return identity
 
 
@@ -42,6 +42,14 @@ def member_of(request: Request) -> tuple[Identity, ReachedAccount]:
     if identity.customer_account is None:
         raise HTTPException(403, "access")
     return identity, identity.customer_account
+
+
+class SignedOut(SeeOther):
+    """Who asks must log in; what they sent is kept if the page says so (`Page.keeps`)."""
+
+
+class Unconfirmed(SeeOther):
+    """Who asks must give the password again; what they sent is kept likewise."""
 
 
 def return_path(request: Request) -> str:

@@ -12,7 +12,7 @@ from models import Registration, Totp, TwoFactor, User, login
 from models.session import How, LoginChallenge, authenticated_again
 from models.totp import Verdict
 from models.user import active_customer_number
-from web import cookies, guards, next_path, sessions
+from web import cookies, guards, kept_form, next_path, sessions
 from web.forms import Form, email_error, password, text
 from web.pages import Page
 from web.rendering import SeeOther, redirect, render
@@ -36,6 +36,7 @@ class CredentialsForm(Form):
     password: str = password()
     remember: str = text(10)
     next: str = text(1000)
+    kept: str = text(4000)
 
     def validate(self) -> None:
         if error := email_error(self.email):
@@ -58,24 +59,26 @@ class Credentials(Page):
         registration = await waiting_claim(request)
         if registration:
             form.email = registration.email
-        return await self._page(request, form, registration)
+        return await self.page(request, form, registration)
 
     async def post(self, request: Request) -> Response:
         form = await CredentialsForm.read(request)
-        form.next = next_path.kept(form.next)
+        form.next, form.kept = next_path.kept(form.next), kept_form.valid(form.kept)
         if form.is_valid():
             outcome = await login.check(form.email, form.password, sessions.client(request))
             if outcome.user:
                 return await self._go_on(request, outcome.user, form)
             form.error = _refusal(outcome)
-        return await self._page(request, form, await waiting_claim(request), status_code=422)
+        return await self.page(request, form, await waiting_claim(request), status_code=422)
 
-    async def _page(
-        self,
+    @staticmethod
+    async def page(
         request: Request,
         form: CredentialsForm,
         registration: Registration | None,
         status_code: int = 200,
+        *,
+        whole_page: bool = False,
     ) -> Response:
         asked = request.query_params.get("flik", "")
         tab = asked if asked in _TABS else cookies.get(request, "login_tab")
@@ -86,9 +89,11 @@ class Credentials(Page):
             "form": form,
             "tab": tab,
             "next": form.next,
+            "kept": form.kept,
             "linking": account.name if account else None,
         }
-        return render(request, "login/credentials.html", context, status_code)
+        template = "login/credentials.html"
+        return render(request, template, context, status_code, whole_page=whole_page)
 
     async def _go_on(self, request: Request, user: User, form: CredentialsForm) -> Response:
         remembered, path = form.remember != "", next_path.read(form.next)
@@ -97,8 +102,15 @@ class Credentials(Page):
             token = await LoginChallenge.start(user, remembered=remembered, next_path=path)
             response = redirect(request, "login:code")
             cookies.set(response, request, "session", token)
-            return response
-        return await complete(request, user, How.PASSWORD, remembered=remembered, path=path)
+        else:
+            response = await complete(request, user, How.PASSWORD, remembered=remembered, path=path)
+        return kept_form.carry(response, request, form.kept)
+
+
+async def ask_again(request: Request, kept: str) -> Response:
+    """The login page in answer to a form whose sender is no longer logged in."""
+    form = CredentialsForm(next=next_path.sign(guards.return_path(request)), kept=kept)
+    return await Credentials.page(request, form, None, 422, whole_page=True)
 
 
 def _refusal(outcome: login.Outcome) -> str:

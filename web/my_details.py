@@ -16,7 +16,7 @@ from models import (
     totp,
     two_factor,
 )
-from web import devices, guards, new_password, sessions
+from web import devices, guards, kept_form, new_password, sessions
 from web.email_change import pending_address
 from web.forms import password
 from web.pages import Page
@@ -50,9 +50,12 @@ class MyDetailsForm(PersonForm):
 class PersonalDetails(Page):
     """Personuppgifter, and below it Lösenord."""
 
+    keeps = MyDetailsForm
+
     async def get(self, request: Request) -> Response:
         user, form = await signed_in_user(request), MyDetailsForm()
         form.fill(user)
+        kept_form.refill(request, form)
         return await page(request, user, form)
 
     async def post(self, request: Request) -> Response:

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from web import cookies
+from web import cookies, kept_form
 from web.settings import ROOT, Settings
 from web.signing import signer
 
@@ -34,18 +34,23 @@ def render(
     status_code: int = 200,
     *,
     secret: bool = False,
+    whole_page: bool = False,
 ) -> Response:
-    """The page, or for htmx the inside of #main. `secret`: no cache and no Back may keep it."""
+    """The page, or for htmx the inside of #main. `secret`: no cache and no Back may keep it.
+
+    `whole_page`: the header changes too, so htmx gets all of it.
+    """
     identity = getattr(request.state, "identity", None)
-    flash = _flash(request)
+    flash, refilled = _flash(request), getattr(request.state, "refilled", False)
     partial = wants_partial(request)
     html = request.app.state.templates.get_template(template).render(
         {
             "request": request,
             "identity": identity,
             "flash": flash,
+            "refilled": refilled,
             "partial": partial,
-            "layout": "layouts/partial.html" if partial else "layouts/page.html",
+            "layout": "layouts/partial.html" if partial and not whole_page else "layouts/page.html",
             **(context or {}),
         }
     )
@@ -54,8 +59,12 @@ def render(
     # no-store breaks Back onto a refused form without JavaScript, hence not before login.
     kept = not identity and (status_code >= 400 or not secret)
     response.headers["Cache-Control"] = "private, no-cache" if kept else "no-store"
+    if partial and whole_page:
+        response.headers.update({"HX-Retarget": "body", "HX-Reswap": "innerHTML"})
     if flash:
         cookies.delete(response, request, "flash")
+    if refilled:
+        cookies.delete(response, request, "kept_form")
     return response
 
 
@@ -133,6 +142,7 @@ def environment(settings: Settings) -> Environment:
         cache_size=-1,
     )
     made.globals.update(settings=settings, path_for=path_for, static=static, icon=icon)
+    made.globals["made_for"] = kept_form.made_for
     if settings.live_reload:
         from web.development import live_reload
 

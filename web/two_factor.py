@@ -16,7 +16,7 @@ from models import RecoveryCode, Totp, TwoFactor, User, login, numbers, two_fact
 from models.session import Identity
 from models.totp import Answer, Effect, Verdict
 from web import guards, sessions
-from web.forms import Form, password, text
+from web.forms import Form, password, secret, text
 from web.pages import Page
 from web.rendering import STOCKHOLM, SeeOther, redirect, render
 
@@ -32,7 +32,7 @@ TOO_LATE_TO_SAVE = (
 class CodeForm(Form):
     """A code from the app, or a recovery code where one is taken."""
 
-    code: str = text(40)
+    code: str = secret(40)
 
     def validate(self) -> None:
         if not self.code:

@@ -182,12 +182,14 @@ def test_a_session_ended_elsewhere_leads_to_the_login_and_back(
     steps.fill_claim(page, member.customer.number, member.customer.suffix)
     steps.press(page, "Fortsätt")
 
-    steps.on_login_page(page)
+    expect(steps.heading(page)).to_have_text("Logga in")
     expect(page.get_by_role("banner")).to_have_count(1)
     expect(page.locator("#main #main")).to_have_count(0)
     expect(page.get_by_role("banner")).not_to_contain_text(member.person.name)
     steps.give_password(page, member.person)
     expect(steps.heading(page)).to_have_text("Lägg till kundkonto")
+    number = page.get_by_label("Kundnummer", exact=True)
+    expect(number).to_have_value(member.customer.number)
 
 
 @other_ways

@@ -81,7 +81,13 @@ class State:
     def _context(self, app: Starlette) -> Table:
         """What `web.rendering.render` gives to every template, and what the state has."""
         request = _request(app, self.data.get("path", self.url))
-        given = {"request": request, "identity": None, "flash": None, "partial": False}
+        given = {
+            "request": request,
+            "identity": None,
+            "flash": None,
+            "refilled": False,
+            "partial": False,
+        }
         return {**given, **data.with_forms(self.data)}
 
 

@@ -331,7 +331,8 @@ async def test_looking_from_another_site_is_allowed_and_still_changes_nothing(
 # What every answer carries
 
 COOKIE = re.compile(
-    r'__Host-(session|registration|device|login_tab|link|flash)=("[^"]*"|[^;"]*)((?:; [^;]+)*)'
+    r"__Host-(session|registration|device|login_tab|link|flash|kept_form)="
+    r'("[^"]*"|[^;"]*)((?:; [^;]+)*)'
 )
 
 
@@ -566,7 +567,7 @@ STRANGE_COOKIES = [
 
 
 async def test_no_cookie_breaks_anything(app: Starlette) -> None:
-    for name in ("session", "registration", "device", "link", "flash", "login_tab"):
+    for name in ("session", "registration", "device", "link", "flash", "login_tab", "kept_form"):
         for value in STRANGE_COOKIES:
             for path in (
                 "/",
