@@ -101,7 +101,7 @@ class Event(Model):
         operator: str = "",
         **data: str | int,
     ) -> Statement:
-        """The same as a statement, for `execute_all`."""
+        """The same as a statement, for `execute_all` and `execute_if`."""
         address = address or asking.get().address[:45]
         values = (user_id, customer_account_id, address, operator, json.dumps(data))
         return _RECORD, (clock.now(), kind, *values)

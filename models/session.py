@@ -13,7 +13,7 @@ from tortoise.models import Model
 
 from models import clock, databases, keys, login_notices, tokens
 from models.client import Client
-from models.databases import Statement, atomic, execute, execute_all, fetch, moment
+from models.databases import Statement, atomic, execute, execute_if, fetch, moment
 from models.email_link import EmailLink
 from models.event import Event
 from models.membership import Role
@@ -34,14 +34,11 @@ _START = """
                           authenticated_at, address, user_agent)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
-
-# Whose password was changed, or who was frozen, since it was checked: the token leads nowhere.
+# Not whose password was changed, or who was frozen, since it was checked: the token leads nowhere,
+# nothing says that they logged in, and their browser becomes no known one.
 _CAME_IN = """
     UPDATE users SET last_login_at = ?
     WHERE id = ? AND password_changed_at = ? AND frozen_at IS NULL"""
-_UNLESS_SHUT_OUT = """
-    DELETE FROM sessions WHERE token_hash = ? AND NOT EXISTS (
-        SELECT 1 FROM users WHERE id = ? AND password_changed_at = ? AND frozen_at IS NULL)"""
 
 
 class Session(Model):
@@ -80,21 +77,19 @@ class Session(Model):
         now, token = clock.now(), tokens.new()
         address, agent = client.address[:45], client.user_agent[:300]
         session = (tokens.hashed(token), user.id, str(how), remembered, now, now, now)
+        # The guard locks the user's row: neither password nor freezing comes in between.
+        guard = (_CAME_IN, (now, user.id, user.password_changed_at))
         statements = [
-            # First, for it locks the user's row: a password changed meanwhile is seen below.
-            (_CAME_IN, (now, user.id, user.password_changed_at)),
             (_START, (*session, address, agent)),
-            (_UNLESS_SHUT_OUT, (tokens.hashed(token), user.id, user.password_changed_at)),
             *KnownDevice.remembering(user.id, client.device),
             Event.recording("login", user_id=user.id, address=address, how=how, user_agent=agent),
         ]
         unusual = await login_notices.Unusual.of(user, client, KnownDevice.hashed(client.device))
         if how is How.REGISTRATION or not unusual:
-            await execute_all(*statements)
+            await execute_if(guard, *statements)
             return token
         async with atomic():
-            await execute_all(*statements)
-            if await cls.exists(token_hash=tokens.hashed(token)):
+            if await execute_if(guard, *statements):
                 await unusual.tell(user, client)
         return token
 
@@ -267,7 +262,7 @@ class KnownDevice(Model):
 
     @classmethod
     def remembering(cls, user_id: int, device: str) -> list[Statement]:
-        """For `execute_all`: that the user logged in from this browser, if it has a cookie."""
+        """For `execute_if`: that the user logged in from this browser, if it has a cookie."""
         if not device:
             return []
         return [

@@ -98,8 +98,14 @@ async def execute_many(sql: str, rows: Sequence[Sequence[object]]) -> None:
 
 async def execute_all(*statements: Statement) -> None:
     """Several raw SQL statements, all or none: as in atomic(), but on SQLite in one go."""
-    native = [(_native(sql, dialect()), list(parameters)) for sql, parameters in statements]
-    await connection().execute_all(native)  # type: ignore[attr-defined]
+    await connection().execute_all(_all_native(statements))  # type: ignore[attr-defined]
+
+
+async def execute_if(guard: Statement, *statements: Statement) -> bool:
+    """The guard and, only if it changed a row, the others: again all or none, in one go."""
+    native = _all_native((guard, *statements))
+    passed: bool = await connection().execute_all(native, guarded=True)  # type: ignore[attr-defined]
+    return passed
 
 
 async def fetch_whole(count: int, sql: str, *parameters: object) -> list[dict[str, Any]]:
@@ -119,6 +125,10 @@ async def fetch_whole(count: int, sql: str, *parameters: object) -> list[dict[st
 def moment(value: datetime | str) -> datetime:
     """A moment out of `fetch`: PostgreSQL has it ready, SQLite answers text."""
     return value if isinstance(value, datetime) else datetime.fromisoformat(value).astimezone(UTC)
+
+
+def _all_native(statements: Sequence[Statement]) -> list[tuple[str, list[object]]]:
+    return [(_native(sql, dialect()), list(parameters)) for sql, parameters in statements]
 
 
 def dialect() -> str:

@@ -59,10 +59,15 @@ class _Statements(AsyncpgDBClient):
                 rows = await connection.fetch(query, *(values or ()))
                 return len(rows), rows
 
-    async def execute_all(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> None:
+    async def execute_all(
+        self, statements: Sequence[tuple[str, Sequence[Any]]], *, guarded: bool = False
+    ) -> bool:
         async with self._in_transaction() as connection:
-            for query, values in statements:
-                await connection.execute_query(query, list(values))
+            for number, (query, values) in enumerate(statements):
+                changed, _ = await connection.execute_query(query, list(values))
+                if guarded and number == 0 and not changed:
+                    return False
+        return True
 
 
 class _Transaction(_Statements, TransactionWrapper):

@@ -108,9 +108,11 @@ class _Transaction(_Statements, SqliteTransactionWrapper):
         async with self.acquire_connection() as connection:
             await _call(connection, sqlite3.Connection.executemany, query, values)
 
-    async def execute_all(self, statements: Sequence[tuple[str, Values]]) -> None:
+    async def execute_all(
+        self, statements: Sequence[tuple[str, Values]], *, guarded: bool = False
+    ) -> bool:
         async with self.acquire_connection() as connection:
-            await _call(connection, _all, statements)
+            return await _call(connection, _all, statements, guarded)
 
     async def execute_script(self, query: str) -> None:
         """One by one: Python's own executescript() commits first."""
@@ -209,9 +211,11 @@ class Client(_Statements):
         async with self._in_transaction() as connection:
             await connection.execute_many(query, [list(row) for row in values])
 
-    async def execute_all(self, statements: Sequence[tuple[str, Values]]) -> None:
+    async def execute_all(
+        self, statements: Sequence[tuple[str, Values]], *, guarded: bool = False
+    ) -> bool:
         async with self.acquire_connection() as connection:
-            await _call(connection, _transaction, statements)
+            return await _call(connection, _transaction, statements, guarded)
 
     async def fetch_whole(self, count: int, query: str, values: Values) -> list[dict[str, Any]]:
         async with self.acquire_connection() as connection:
@@ -287,14 +291,17 @@ def _commit(connection: sqlite3.Connection) -> None:
         raise
 
 
-def _transaction(connection: sqlite3.Connection, statements: Sequence[tuple[str, Values]]) -> None:
+def _transaction(
+    connection: sqlite3.Connection, statements: Sequence[tuple[str, Values]], guarded: bool
+) -> bool:
     _begin(connection)
     try:
-        _all(connection, statements)
+        passed = _all(connection, statements, guarded)
     except BaseException:
         connection.rollback()
         raise
     _commit(connection)
+    return passed
 
 
 def _whole(connection: sqlite3.Connection, count: int, query: str, values: Values) -> list[Any]:
@@ -311,9 +318,14 @@ def _whole(connection: sqlite3.Connection, count: int, query: str, values: Value
     return rows
 
 
-def _all(connection: sqlite3.Connection, statements: Sequence[tuple[str, Values]]) -> None:
-    for query, values in statements:
-        connection.execute(query, values or ())
+def _all(
+    connection: sqlite3.Connection, statements: Sequence[tuple[str, Values]], guarded: bool
+) -> bool:
+    for number, (query, values) in enumerate(statements):
+        changed = connection.execute(query, values or ()).rowcount
+        if guarded and number == 0 and not changed:
+            return False
+    return True
 
 
 def _query(connection: sqlite3.Connection, query: str, values: Values) -> tuple[int, list[Any]]:

@@ -24,7 +24,15 @@ from tortoise.exceptions import IntegrityError, OperationalError, TransactionMan
 from tortoise.models import Model
 
 from models import databases
-from models.databases import Unavailable, atomic, connection, execute, fetch, fetch_whole
+from models.databases import (
+    Unavailable,
+    atomic,
+    connection,
+    execute,
+    execute_if,
+    fetch,
+    fetch_whole,
+)
 from tests.fresh import POSTGRESQL, count_up, fresh_database, opened
 
 pytestmark = pytest.mark.anyio
@@ -269,6 +277,33 @@ async def test_a_statement_that_changes_too_few_rows_changes_none(tmp_path: Path
         await settled()
         await asyncio.gather(*(fetch_whole(1, raising, 31) for _ in range(20)))
         assert await totals() == [21, 31]
+
+
+async def test_where_the_guard_changes_no_row_the_other_statements_change_none(
+    tmp_path: Path,
+) -> None:
+    guard = "UPDATE engine_counter SET total = total + 1 WHERE name = ? AND total < ?"
+    insert = "INSERT INTO engine_counter (name, total) VALUES (?, ?)"
+    broken = ("UPDATE nothing SET total = 1", ())
+
+    async def totals() -> dict[str, int]:
+        return {counter.name: counter.total for counter in await Counter.all()}
+
+    async with database(tmp_path):
+        await add("one")
+        assert await execute_if((guard, ("one", 1)), (insert, ("two", 2)))
+        assert not await execute_if((guard, ("one", 1)), (insert, ("three", 3)), broken)
+        async with atomic():
+            assert not await execute_if((guard, ("one", 1)), (insert, ("three", 3)))
+            assert await execute_if((guard, ("one", 2)), (insert, ("four", 4)))
+        assert await totals() == {"one": 2, "two": 2, "four": 4}
+
+        with pytest.raises(OperationalError):
+            await execute_if((guard, ("one", 9)), (insert, ("five", 5)), broken)
+        await settled()
+        at_once = (execute_if((guard, ("one", 3)), (insert, (f"w{n}", 9))) for n in range(20))
+        assert sum(await asyncio.gather(*at_once)) == 1
+        assert len(await totals()) == 4
 
 
 async def test_rows_deleted_along_are_not_counted(tmp_path: Path) -> None:

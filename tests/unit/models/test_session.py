@@ -2,9 +2,18 @@
 
 import pytest
 
-from models import CustomerAccount, LoginChallenge, Membership, Session, User, tokens
+from models import (
+    CustomerAccount,
+    Event,
+    LoginChallenge,
+    Membership,
+    OutgoingMail,
+    Session,
+    User,
+    tokens,
+)
 from models.client import Client
-from models.session import How, authenticated_again, resume
+from models.session import How, KnownDevice, authenticated_again, resume
 from tests.unit.conftest import Clock, a_user, an_account
 
 pytestmark = pytest.mark.anyio
@@ -117,6 +126,24 @@ async def test_a_half_login_lives_five_minutes_and_dies_with_the_password(
     time.forward(seconds=1)
     await User.filter(id=anna.id).update(password_changed_at=time.now())
     assert await LoginChallenge.ongoing(token) is None
+
+
+@pytest.mark.parametrize("shut_out", ["frozen_at", "password_changed_at"])
+async def test_who_is_shut_out_while_the_password_is_checked_leaves_no_trace_of_a_login(
+    anna: User, time: Clock, shut_out: str
+) -> None:
+    time.forward(minutes=1)
+    _ = await User.filter(id=anna.id).update(**{shut_out: time.now()})
+    client = Client("203.0.113.9", "Firefox", "a device that nobody knew")
+
+    token = await Session.start(anna, How.PASSWORD, client)
+
+    assert await resume(token) is None
+    assert not await Session.exists(user_id=anna.id)
+    assert not await Event.exists(kind="login")
+    assert not await KnownDevice.exists(user_id=anna.id)
+    assert not await OutgoingMail.exists(kind="new_device")
+    assert (await User.get(id=anna.id)).last_login_at is None
 
 
 async def test_a_half_login_is_no_session(anna: User) -> None:
