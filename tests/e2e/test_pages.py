@@ -64,6 +64,14 @@ def _inspection() -> Iterator[Inspection]:
 
 
 @with_javascript
+def test_at_280_pixels_the_address_in_the_footer_breaks(visitor: Visitor) -> None:
+    """Narrower than WCAG asks for: a window beside another one, or large text on a phone."""
+    visitor.page.set_viewport_size({"width": 280, "height": 640})
+    visitor.page.goto("/logga-in")
+    assert inspection.sideways(visitor.page) == ""
+
+
+@with_javascript
 def test_every_page_that_links_lead_to_when_signed_out(
     visitor: Visitor, inspection: Inspection
 ) -> None:

@@ -356,10 +356,10 @@ def log_in_with_slips(walk: Walk) -> None:
     walk.step("Skriv rätt i **Lösenord**.", field("Lösenord")).fill(walk.person.password)
     walk.step("Klicka på **Logga in**.", button("Logga in", MAIN)).click()
     code = field("Ange engångskod")
-    walk.arrive("Logga in", title="Ange engångskod", focus=code)
+    walk.arrive("Logga in: Ange engångskod", title="Ange engångskod", focus=code)
     walk.step("Skriv en kod som inte stämmer.", code, mask=SECRETS).fill(walk.app.wrong_code())
     press(walk, "Verifiera kod", mask=SECRETS)
-    walk.arrive("Logga in", title="Ange engångskod", refused=True)
+    walk.arrive("Logga in: Ange engångskod", title="Ange engångskod", refused=True)
     walk.see("Koden stämmer inte. Vänta på nästa kod i appen och försök igen.")
     walk.step("Skriv koden i **Ange engångskod**.", code, mask=SECRETS).fill(walk.app.code())
     press(walk, "Verifiera kod", mask=SECRETS)
@@ -476,7 +476,7 @@ def give_password(walk: Walk, *, guide: bool = True) -> None:
 
 def give_code(walk: Walk) -> None:
     code = field("Ange engångskod")
-    walk.arrive("Logga in", title="Ange engångskod", focus=code)
+    walk.arrive("Logga in: Ange engångskod", title="Ange engångskod", focus=code)
     walk.step(
         "Öppna appen och skriv koden som visas i **Ange engångskod**.", code, mask=SECRETS
     ).fill(walk.app.code())

@@ -67,6 +67,7 @@ def parsed(html: str) -> Any:
 def test_a_state_is_a_page_as_any_other(state: State, portal: Starlette) -> None:
     page = linted(state, state.render(portal))
     if state.has_partial:
+        assert page.heading in page.title, "the title tells the same as the heading"
         ids = {element.get("id") for element in page.tree.iter()}
         inside = [link[1:] for link in page.links.values() if (link or "").startswith("#")]
         assert set(inside) <= ids, "a link within the page leads somewhere"

@@ -109,6 +109,7 @@ async def test_a_new_password_ends_all_but_this_session(
         ("fel lösenord", NEW, None, "Det nuvarande lösenordet stämmer inte."),
         (PASSWORD, "", None, "Välj ett lösenord."),
         (PASSWORD, "kort", None, "Lösenordet ska ha minst 12 tecken."),
+        (PASSWORD, "passwordpassword", None, "Lösenordet är för lätt att gissa."),
         (PASSWORD, "vi på exempelbygg här", None, "Lösenordet är för lätt att gissa."),
         (PASSWORD, PASSWORD, None, "Välj ett annat lösenord än det du har."),
         (PASSWORD, NEW, NEW + "x", "Lösenorden är inte lika."),
