@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from models import databases
+from models import closing, databases, retention
 from models.email_link import Purpose
+from models.limits import Limit
 from models.recovery_code import RecoveryCode
-from models.registration import Registration
-from models.session import Session
 from web.pages import Page
 from web.rendering import render
 
@@ -26,15 +27,25 @@ class Accessibility(Page):
 
 class Privacy(Page):
     async def get(self, request: Request) -> Response:
-        lifetimes = {
-            "registration_hours": int(Registration.LIFETIME.total_seconds() // 3600),
-            "session_hours": int(Session.IDLE.total_seconds() // 3600),
-            "remembered_days": Session.IDLE_REMEMBERED.days,
-            "link_days": Purpose.CONFIRM_EMAIL.lifetime.days,
-            "password_link_minutes": Purpose.RESET_PASSWORD.lifetime.seconds // 60,
-            "recovery_codes_minutes": int(RecoveryCode.SHOWN_FOR.total_seconds() // 60),
+        context = {
+            "kept": {period.name: span(period.keep) for period in retention.PERIODS},
+            "shown_codes": span(RecoveryCode.SHOWN_FOR),
+            "confirm_link": span(Purpose.CONFIRM_EMAIL.lifetime),
+            "password_link": span(Purpose.RESET_PASSWORD.lifetime),
+            "undo": span(closing.UNDO_FOR),
+            "longest_limit": span(max(limit.per for limit in Limit.all.values())),
         }
-        return render(request, "home/privacy.html", {"lifetimes": lifetimes})
+        return render(request, "home/privacy.html", context)
+
+
+def span(length: timedelta) -> str:
+    """'60 minuter', '24 timmar', '14 dagar', '2 år': as one says it."""
+    days, minutes = length.days, int(length.total_seconds()) // 60
+    if days >= 730:
+        return f"{days // 365} år"
+    if days > 1:
+        return f"{days} dagar"
+    return f"{minutes // 60} timmar" if minutes > 60 else f"{minutes} minuter"
 
 
 async def alive(request: Request) -> Response:

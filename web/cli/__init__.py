@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from models import databases, keys
 from web import log
-from web.cli import customers, limits, server, users
+from web.cli import customers, limits, purge, server, users
 from web.cli.output import Misused, Refused
 from web.settings import PREFIX, SettingError, Settings
 
@@ -134,6 +134,10 @@ def _parser() -> argparse.ArgumentParser:
     add(commands, "migrate", server.migrate)
     add(commands, "makemigrations", server.make_migrations).add_argument(
         "name", nargs="?", help="what the migration is to be called"
+    )
+
+    add(commands, "purge", purge.purge).add_argument(
+        "--dry-run", action="store_true", help="only count what would be deleted"
     )
 
     made = add(commands, "import-customers", customers.import_customers, _IMPORT)

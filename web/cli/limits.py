@@ -9,7 +9,7 @@ import ipaddress
 from models import Switch, lifting, numbers
 from models.lifting import Standing, Whose
 from web.cli.database import opened
-from web.cli.output import Misused, table
+from web.cli.output import Misused, period, table
 from web.settings import Settings
 
 
@@ -26,7 +26,7 @@ def show(settings: Settings, options: argparse.Namespace) -> int:
             rows = [
                 (
                     total.limit.name,
-                    f"{total.limit.most} in {_period(total.limit.per.total_seconds())}",
+                    f"{total.limit.most} in {period(total.limit.per)}",
                     total.counted,
                     total.used_up if total.limit.refuses else "never refuses",
                 )
@@ -130,10 +130,3 @@ def _standings(standings: list[Standing]) -> str:
         for standing in standings
     ]
     return table(("LIMIT", "COUNT", "COUNTS UNTIL", "USED UP"), rows) if rows else ""
-
-
-def _period(seconds: float) -> str:
-    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds / size:g} {unit if seconds > size else unit[:-1]}"
-    return f"{seconds:g} seconds"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import unicodedata
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from models.databases import moment
@@ -42,6 +42,16 @@ def facts(*pairs: tuple[str, object]) -> str:
 def local(value: datetime | str) -> str:
     """A moment as the customer on the phone would say it: Swedish time."""
     return f"{moment(value).astimezone(STOCKHOLM):%Y-%m-%d %H:%M %Z}"
+
+
+def period(length: timedelta) -> str:
+    """In the largest unit that is whole: '14 days', '1 hour'."""
+    seconds = int(length.total_seconds())
+    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= size and seconds % size == 0:
+            count = seconds // size
+            return f"{count} {unit if count > 1 else unit[:-1]}"
+    return f"{seconds} seconds"
 
 
 def confirmed(question: str) -> bool:

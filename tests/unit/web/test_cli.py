@@ -25,6 +25,7 @@ from models import (
     KnownDevice,
     Membership,
     RecoveryCode,
+    Registration,
     Switch,
     Totp,
     User,
@@ -565,6 +566,25 @@ def test_the_operator_is_the_one_at_the_terminal(
     (first,), (second,) = rows(database, "SELECT operator FROM events ORDER BY id")
     assert first not in ("", "lo")
     assert second == "lo"
+
+
+# Retention
+
+
+def test_purge_counts_or_deletes_what_ran_out(minasidor: Run, database: str, anna: User) -> None:
+    within(database, Registration.start)
+    execute(database, "UPDATE registrations SET started_at = '2020-01-01 00:00:00+00:00'")
+
+    counted = minasidor("purge", "--dry-run")
+    assert counted.status == 0
+    assert re.search(r"^WHAT RAN OUT +TO BE DELETED +KEPT FOR$", counted.out, re.MULTILINE)
+    assert re.search(r"^registrations +1 +1 day$", counted.out, re.MULTILINE)
+    assert re.search(r"^closed users +0 +14 days$", counted.out, re.MULTILINE)
+    assert rows(database, "SELECT COUNT(*) FROM registrations") == [(1,)]
+
+    assert re.search(r"^registrations +1 +1 day$", minasidor("purge").out, re.MULTILINE)
+    assert rows(database, "SELECT COUNT(*) FROM registrations") == [(0,)]
+    assert re.search(r"^registrations +0 +1 day$", minasidor("purge").out, re.MULTILINE)
 
 
 # What is wrong
