@@ -150,6 +150,11 @@ def frozen(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
     return reset_password(composer, data)
 
 
+def frozen_by_operator(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
+    """The same where an operator has done so."""
+    return reset_password(composer, data)
+
+
 def notice(kind: str, composer: Composer, data: dict[str, str]) -> dict[str, Any]:
     """A security notice, with its 'Det var inte jag'."""
     words, told = NOTICES[kind], dict(data)
@@ -185,6 +190,7 @@ _KINDS: dict[str, Callable[[Composer, dict[str, str]], dict[str, Any]]] = {
         email_in_use,
         email_replaced,
         take_over_email,
+        frozen_by_operator,
         new_administrator,
         new_member,
         alarm,

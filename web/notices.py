@@ -94,6 +94,11 @@ NOTICES = {
         "Någon loggade in och ångrade att användarkontot avslutades {at}.",
         "Dina uppgifter raderas inte, och du når dina kundkonton som förut.",
     ),
+    "unfrozen": Notice(
+        "Ditt konto är öppet igen",
+        "Kundtjänst öppnade ditt konto {at}.",
+        "Du loggar in med samma lösenord som förut.",
+    ),
     "email_change_asked": Notice(
         "Någon vill byta din e-postadress",
         "Någon bad om att byta e-postadress på ditt konto {at}.",

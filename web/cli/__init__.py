@@ -154,11 +154,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--yes", action="store_true", help="do not ask")
 
-    of_users = group("users", "Find a user and see the state of the user account.")
+    of_users = group(
+        "users", "Find a user, see the state of the user account, and shut or open it."
+    )
     add(of_users, "find", users.find).add_argument(
         "text", metavar="TEXT", help="a part of the e-mail address or the name; a customer number"
     )
-    add(of_users, "show", users.show).add_argument("user", metavar="EMAIL|ID")
+    for name, command in (
+        ("show", users.show),
+        ("freeze", users.freeze),
+        ("unfreeze", users.unfreeze),
+        ("end-sessions", users.end_sessions),
+    ):
+        add(of_users, name, command).add_argument("user", metavar="EMAIL|ID")
 
     of_limits = group("limits", "See and lift the limits on login, codes and claims.")
     add(of_limits, "show", limits.show).add_argument(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import unicodedata
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
-from models import Event, Membership, RecoveryCode, Session, Totp, User, numbers
+from models import Event, Membership, RecoveryCode, Session, Totp, User, numbers, operating
 from web.cli.database import opened
-from web.cli.output import Refused, facts, table
+from web.cli.output import Refused, facts, local, table
 from web.settings import Settings
 
 _MOST = 50
@@ -41,19 +41,61 @@ def show(settings: Settings, options: argparse.Namespace) -> int:
 
     async def work() -> int:
         async with opened(settings):
-            text = options.user
-            user = (
-                await User.get_or_none(id=int(text))
-                if text.isascii() and text.isdecimal() and len(text) < 10
-                else await User.by_email(text)
-            )
-            if user is None:
-                raise Refused(f"there is no user {text!r}; 'users find' searches")
+            user = await _named(options.user)
             print(await _facts(user))
             print(f"\n{await _accounts(user)}\n\n{await _events(user)}")
         return 0
 
     return asyncio.run(work())
+
+
+def freeze(settings: Settings, options: argparse.Namespace) -> int:
+    """Let nobody in until a new password is set by mail: sessions end, mailed links die."""
+
+    async def work(user: User) -> str:
+        if not await operating.freeze(user, options.operator):
+            return f"{user.email} was frozen already"
+        return f"{user.email} is frozen; a mail with a link to a new password is on its way"
+
+    return asyncio.run(_done(settings, options, work))
+
+
+def unfreeze(settings: Settings, options: argparse.Namespace) -> int:
+    """Let a frozen user in again with the same password as before."""
+
+    async def work(user: User) -> str:
+        if not await operating.unfreeze(user, options.operator):
+            return f"{user.email} was not frozen"
+        return f"{user.email} can log in again; a mail says so"
+
+    return asyncio.run(_done(settings, options, work))
+
+
+def end_sessions(settings: Settings, options: argparse.Namespace) -> int:
+    """Log a user out of every browser; the same password logs in again."""
+
+    async def work(user: User) -> str:
+        count = await operating.end_sessions(user, options.operator)
+        return f"{user.email}: {count} {'session' if count == 1 else 'sessions'} ended"
+
+    return asyncio.run(_done(settings, options, work))
+
+
+async def _done(
+    settings: Settings, options: argparse.Namespace, work: Callable[[User], Awaitable[str]]
+) -> int:
+    async with opened(settings):
+        print(await work(await _named(options.user)))
+    return 0
+
+
+async def _named(text: str) -> User:
+    """By address or id."""
+    by_id = text.isascii() and text.isdecimal() and len(text) < 10
+    user = await (User.get_or_none(id=int(text)) if by_id else User.by_email(text))
+    if user is None:
+        raise Refused(f"there is no user {text!r}; 'users find' searches")
+    return user
 
 
 async def _matching(text: str) -> AsyncIterator[User]:
@@ -85,6 +127,8 @@ async def _facts(user: User) -> str:
         ("Password since", user.password_changed_at),
         ("Two-factor", await _two_factor(user)),
         ("Sessions", len(sessions)),
+        ("Frozen since", user.frozen_at or "no"),
+        ("Closed by the user", f"to be erased {local(user.closes_at)}" if user.closes_at else "no"),
     )
 
 

@@ -22,6 +22,7 @@ import pytest
 from tortoise import Tortoise
 
 from models import (
+    EmailLink,
     KnownDevice,
     Membership,
     RecoveryCode,
@@ -34,6 +35,7 @@ from models import (
     lifting,
     limits,
     login,
+    password_reset,
 )
 from models.claim import prove
 from models.client import Client
@@ -399,9 +401,13 @@ def test_shows_a_user_by_address_or_id(minasidor: Run, anna: User) -> None:
     result = minasidor("users", "show", "ASA.oberg@exempelbygg.example")
     assert result.status == 0
     lines = result.out.splitlines()
-    for line in ("Name:             Åsa Öberg", "E-mail confirmed: no", "Sessions:         1"):
+    for line in (
+        "Name:               Åsa Öberg",
+        "E-mail confirmed:   no",
+        "Sessions:           1",
+    ):
         assert line in lines
-    assert "Two-factor:       on, 9 recovery codes left" in lines
+    assert "Two-factor:         on, 9 recovery codes left" in lines
     assert any(line.startswith("10 ") and "administrator" in line for line in lines)
     assert any("login" in line and "203.0.113.5" in line for line in lines)
     assert "two_factor.on" in result.out
@@ -414,6 +420,60 @@ def test_what_a_customer_typed_does_not_steer_the_terminal(
 ) -> None:
     execute(database, "UPDATE users SET given_name = '\x1b[2J'")
     assert "\x1b" not in minasidor("users", "find", "exempelbygg").out
+
+
+def test_freezes_and_unfreezes_a_user(minasidor: Run, database: str, anna: User) -> None:
+    email = anna.email
+
+    async def lets_in() -> tuple[bool, bool]:
+        outcome = await login.check(email, PASSWORD, Client("203.0.113.5"))
+        return outcome.user is not None, outcome.frozen
+
+    execute(database, f"UPDATE users SET closes_at = '2030-01-01' WHERE id = {anna.id}")
+    result = minasidor("users", "freeze", email, "--operator", "Kim")
+
+    assert result.status == 0
+    assert "is frozen; a mail with a link to a new password is on its way" in result.out
+    assert within(database, lets_in) == (False, True)
+    assert rows(database, "SELECT COUNT(*) FROM sessions") == [(0,)]
+    assert rows(database, f"SELECT closes_at FROM users WHERE id = {anna.id}") == [(None,)]
+    shown = minasidor("users", "show", email).out
+    assert re.search(r"^Frozen since: +20", shown, re.MULTILINE)
+    assert re.search("user.frozen_by_operator +- +- +Kim", shown)
+    assert "was frozen already" in minasidor("users", "freeze", anna.id).out
+
+    result = minasidor("users", "unfreeze", email, "--operator", "Kim")
+
+    assert "can log in again" in result.out
+    assert within(database, lets_in) == (True, False)
+    assert "was not frozen" in minasidor("users", "unfreeze", email).out
+    kinds = "SELECT kind FROM outgoing_mails WHERE kind LIKE '%frozen%' ORDER BY id"
+    assert rows(database, kinds) == [("frozen_by_operator",), ("unfrozen",)]
+    assert minasidor("users", "freeze", "nobody@exempelbygg.example").status == 1
+
+
+def test_a_user_frozen_by_an_operator_chooses_a_new_password_by_the_mailed_link(
+    minasidor: Run, database: str, anna: User
+) -> None:
+    minasidor("users", "freeze", anna.id)
+
+    async def thaw() -> bool:
+        link = await EmailLink.filter(purpose="reset_password").get().prefetch_related("user")
+        assert await password_reset.finish(link, "new", Client())
+        return (await User.get(id=anna.id)).frozen_at is None
+
+    assert within(database, thaw)
+
+
+def test_ends_the_sessions_of_a_user(minasidor: Run, database: str, anna: User) -> None:
+    result = minasidor("users", "end-sessions", anna.email, "--operator", "Kim")
+
+    assert (result.status, result.out) == (0, f"{anna.email}: 1 session ended\n")
+    assert rows(database, "SELECT COUNT(*) FROM sessions") == [(0,)]
+    events = "SELECT user_id, operator FROM events WHERE kind = 'sessions.ended_by_operator'"
+    assert rows(database, events) == [(anna.id, "Kim")]
+    assert minasidor("users", "end-sessions", anna.id).out.endswith("0 sessions ended\n")
+    assert len(rows(database, events)) == 1
 
 
 # Limits and claims
