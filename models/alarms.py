@@ -23,6 +23,12 @@ async def ring_if_reached(
     """
     if attempt.counts.get(limit.name, 0) < most:
         return
-    if not (await limits.spend(limits.ALARM.of(limit.name))).refused:
-        hours = limit.per.total_seconds() / 3600
-        await ring(f"Limit reached: {limit.name}", f"{most} failures within {hours:g} h. {advice}")
+    hours = limit.per.total_seconds() / 3600
+    text = f"{most} failures within {hours:g} h. {advice}"
+    await ring_once_an_hour(f"Limit reached: {limit.name}", text, kind=limit.name)
+
+
+async def ring_once_an_hour(subject: str, text: str, *, kind: str) -> None:
+    """Ring, unless that kind of alarm has rung within the hour."""
+    if not (await limits.spend(limits.ALARM.of(kind))).refused:
+        await ring(subject, text)

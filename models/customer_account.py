@@ -77,6 +77,13 @@ class CustomerAccount(Model):
         )
 
     @property
+    def organisation_suffix(self) -> str:
+        """The four digits, for no page and no log; empty if there are none. Raises UnknownKey."""
+        if self.suffix_encrypted:
+            return keys.decrypt("organisation suffix", self.suffix_encrypted, self.customer_number)
+        return self.organisation_number[6:]
+
+    @property
     def organisation_number_shown(self) -> str | None:
         """As a page may show it: a sole trader's four digits are nobody's business."""
         return shown(self.organisation_number)

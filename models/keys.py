@@ -58,6 +58,11 @@ def decrypt(purpose: str, blob: bytes, context: str) -> str:
     raise UnknownKey(purpose)
 
 
+def is_of_newest(blob: bytes) -> bool:
+    """Whether the value was encrypted with the key that encrypts now."""
+    return bytes(blob)[: 1 + _ID_SIZE] == _VERSION + _derived(_secret_keys[0], "id")[:_ID_SIZE]
+
+
 def mac(purpose: str, *values: str) -> str:
     """HMAC-SHA256 under the pepper: for values too guessable for a plain hash."""
     message = "\0".join(values).encode()

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from tortoise.expressions import Q
 
-from models import clock, keys, limits
+from models import clock, limits
 from models.client import Client
 from models.customer_account import CustomerAccount
 from models.databases import atomic, fetch
@@ -120,7 +120,7 @@ async def of_customer(customer_number: str) -> Whose:
     """The limits of claims of this account, also the one on its four digits."""
     account = await CustomerAccount.get_or_none(customer_number=customer_number)
     uses = [limits.CLAIM_BY_NUMBER.of(customer_number)]
-    if account and (suffix := _suffix(account)):
+    if account and (suffix := account.organisation_suffix):
         uses.append(limits.CLAIM_BY_SUFFIX.of(suffix))
     return Whose(uses, customer_account_id=account.id if account else None)
 
@@ -165,14 +165,6 @@ async def totals() -> list[Total]:
     )
     found = {row["name"]: (int(row["counted"]), int(row["used_up"])) for row in rows}
     return [Total(limit, *found.get(name, (0, 0))) for name, limit in Limit.all.items()]
-
-
-def _suffix(account: CustomerAccount) -> str:
-    if account.suffix_encrypted:
-        return keys.decrypt(
-            "organisation suffix", account.suffix_encrypted, account.customer_number
-        )
-    return account.organisation_number[6:]
 
 
 def _these(uses: list[Use]) -> Q:

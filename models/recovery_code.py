@@ -36,6 +36,8 @@ class RecoveryCode(Model):
     created_at = fields.DatetimeField()
     used_at = fields.DatetimeField(null=True)
 
+    user_id: int
+
     class Meta:
         table = "recovery_codes"
         unique_together = (("user_id", "code_hash"),)

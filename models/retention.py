@@ -85,7 +85,7 @@ PERIODS = (
         "half_logins",
         LoginChallenge,
         "created_at <= ?",
-        LoginChallenge.LIFETIME,
+        LoginChallenge.RESETTING,
         "the password was right, the code is still to come",
     ),
     Period(

@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from tortoise.exceptions import DBConnectionError
 
-from models import passwords
+from models import alarms, keys, passwords
 from models.databases import Unavailable
 from models.session import Identity
 from web import guards, kept_form, login, sessions
@@ -55,10 +55,24 @@ async def response_to(request: Request, error: Exception) -> Response:
     if isinstance(error, (Unavailable, DBConnectionError)):
         _log.error("database trouble", exc_info=error)
         return page(request, 503, {"Retry-After": RETRY_AFTER})
+    if isinstance(error, keys.UnknownKey):
+        return await _key_is_missing(request, error)
     if isinstance(error, ClientDisconnect):
         return Response(status_code=400)
     _log.error("unhandled error", exc_info=error)
     return _place_of(request, error) or page(request, 500)
+
+
+async def _key_is_missing(request: Request, error: keys.UnknownKey) -> Response:
+    # The rest of the portal works on: whoever has no two-factor notices nothing.
+    _log.error("key missing", exc_info=error)
+    await alarms.ring_once_an_hour(
+        "A key is missing",
+        "A value was encrypted with a key that MINASIDOR_SECRET_KEYS does not hold. Put the old "
+        "key back behind the newest one and restart; docs/operate.md, Keys.",
+        kind="key missing",
+    )
+    return page(request, 503, context={"reason": "key"})
 
 
 def page(

@@ -94,6 +94,12 @@ NOTICES = {
         "Någon loggade in och ångrade att användarkontot avslutades {at}.",
         "Dina uppgifter raderas inte, och du når dina kundkonton som förut.",
     ),
+    "recovery_codes_gone": Notice(
+        "Dina återställningskoder fungerar inte längre",
+        "Vi har bytt en säkerhetsnyckel hos oss {at}. Därför fungerar dina gamla "
+        "återställningskoder inte längre.",
+        "Skapa nya under Mina uppgifter. Koderna från autentiseringsappen fungerar som förut.",
+    ),
     "unfrozen": Notice(
         "Ditt konto är öppet igen",
         "Kundtjänst öppnade ditt konto {at}.",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from models import databases, keys
 from web import log
-from web.cli import customers, limits, purge, server, users
+from web.cli import customers, limits, purge, rekeying, server, users
 from web.cli.output import Misused, Refused
 from web.settings import PREFIX, SettingError, Settings
 
@@ -38,6 +38,15 @@ addresses and must agree on the rest. An empty organisationsnummer: by invitatio
 
 Every line is checked before anything is written. An account that was closed and is in the file
 again is reopened."""
+_REKEY = """\
+Encrypt everything with the first of MINASIDOR_SECRET_KEYS, so that the others can be dropped.
+
+While the portal runs, once it was restarted with the new key first; stopped on the way, the same
+command again does the rest. docs/operate.md walks through it and through a new pepper."""
+_KEY_MISSING = (
+    f"a value was encrypted with a key that {PREFIX}SECRET_KEYS does not hold: put that key back,"
+    " last in the list"
+)
 _LIFT = """\
 Let somebody try again at once who has to wait. Several of the options can be combined.
 
@@ -61,6 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(error, 2)
     except Refused as error:
         return _failed(error, 1)
+    except keys.UnknownKey:
+        return _failed(SettingError(_KEY_MISSING), 2)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # into `head`, say
@@ -138,6 +149,12 @@ def _parser() -> argparse.ArgumentParser:
 
     add(commands, "purge", purge.purge).add_argument(
         "--dry-run", action="store_true", help="only count what would be deleted"
+    )
+
+    add(commands, "rekey", rekeying.rekey, _REKEY).add_argument(
+        "--new-pepper",
+        action="store_true",
+        help="instead, hash anew with a changed MINASIDOR_PEPPER; only while the portal is stopped",
     )
 
     made = add(commands, "import-customers", customers.import_customers, _IMPORT)

@@ -647,6 +647,63 @@ def test_purge_counts_or_deletes_what_ran_out(minasidor: Run, database: str, ann
     assert re.search(r"^registrations +0 +1 day$", minasidor("purge").out, re.MULTILINE)
 
 
+# Keys
+
+
+def test_rekey_lets_the_old_key_go(
+    minasidor: Run, database: str, anna: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = SETTINGS.secret_keys[0], "a newer key of the tests 0123456789 abcdef"
+    monkeypatch.setenv("MINASIDOR_SECRET_KEYS", new)
+    result = minasidor("rekey")
+    assert result.status == 1
+    assert "put the key that encrypted them back" in result.err
+
+    monkeypatch.setenv("MINASIDOR_SECRET_KEYS", f"{new},{old}")
+    result = minasidor("rekey", "--operator", "Kim")
+
+    assert (result.status, result.err) == (0, "")
+    assert re.search(r"^WHAT +RENEWED +NEWEST ALREADY +KEY MISSING$", result.out, re.MULTILINE)
+    assert re.search(r"^authenticator apps +1 +0 +0$", result.out, re.MULTILINE)
+    assert result.out.endswith("Nothing needs an older key any more.\n")
+    monkeypatch.setenv("MINASIDOR_SECRET_KEYS", new)
+    assert re.search(r"^authenticator apps +0 +1 +0$", minasidor("rekey").out, re.MULTILINE)
+
+
+def test_a_new_pepper_is_taken_into_use_once(
+    minasidor: Run, database: str, anna: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_use = "minasidor: this pepper is in use already; nothing was changed\n"
+    assert minasidor("rekey", "--new-pepper") == Result(1, "", in_use)
+
+    monkeypatch.setenv("MINASIDOR_PEPPER", "a newer pepper of the tests 0123456789 abcdef")
+    result = minasidor("rekey", "--new-pepper")
+
+    assert (result.status, result.err) == (0, "")
+    assert re.search(r"^Customer accounts hashed anew: +2$", result.out, re.MULTILINE)
+
+    async def proven() -> bool:
+        return await prove("10", "3378", Client("203.0.113.9")) is not None
+
+    assert within(database, proven)
+    assert minasidor("rekey", "--new-pepper") == Result(1, "", in_use)
+
+
+def test_a_missing_key_is_one_clear_line(
+    minasidor: Run, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def a_sole_trader() -> None:
+        _ = await an_account("10", "4001019803", "Lindgrens Måleri")
+
+    within(database, a_sole_trader)
+    monkeypatch.setenv("MINASIDOR_SECRET_KEYS", "a newer key of the tests 0123456789 abcdef")
+
+    result = minasidor("limits", "show", "10")
+
+    assert result.status == 2
+    assert result.err.startswith("minasidor: a value was encrypted with a key that ")
+
+
 # What is wrong
 
 
