@@ -14,6 +14,7 @@ from web import (
     email_links,
     email_takeover,
     events,
+    export,
     home,
     login,
     my_details,
@@ -125,6 +126,9 @@ routes: list[BaseRoute] = [
     Route("/mina-uppgifter/avsluta/angra", closing.Undo, name="closing:undo"),
     Route("/mina-uppgifter/handelser", events.History, name="events"),
     Route("/mina-uppgifter/handelser.csv", events.File, name="events:file"),
+    Route("/mina-uppgifter/hamta", export.Export, name="export"),
+    Route("/mina-uppgifter/hamta.html", export.Document, name="export:document"),
+    Route("/mina-uppgifter/hamta.json", export.Data, name="export:data"),
     Route("/lagg-till-kundkonto", customer_accounts.Add, name="customer_accounts:add"),
     Route(
         "/kund/{customer_number:customer_number}", customer_accounts.Show, name="customer_account"

@@ -92,6 +92,15 @@ class State:
 
 
 @dataclass(frozen=True)
+class DocumentState(State):
+    """A file that is handed over: like a mail it brings its own style, and has no inside."""
+
+    @property
+    def is_mail(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True)
 class MacroState(State):
     """A macro of templates/components/, called with these parameters, on an empty page."""
 
@@ -172,12 +181,16 @@ def _states_in(path: Path) -> Iterator[State]:
     name = path.relative_to(data.TEMPLATES).as_posix().removesuffix(data.SUFFIX)
     tables = data.tables(path)
     default = tables.pop("default", {})
-    frame = _FRAMES[tables.pop("frame", "page")]
+    frame = tables.pop("frame", "page")
     for key, table in tables.items():
         data.check(table, f"[{key}]", path)
         data.check_name(key, path)
         if name.startswith("components/"):
-            yield from _macro(name, key, path, frame, table)
+            yield from _macro(name, key, path, _FRAMES[frame], table)
+        elif frame == "document":
+            values = data.merged(default, table)
+            title = data.take_title(values, f"{name}/{key}", path)
+            yield DocumentState(f"{name}/{key}", title, f"{name}.html", path, values)
         else:
             yield from _page_or_mail(name, key, path, data.merged(default, table))
 

@@ -223,6 +223,9 @@ ACCESS: dict[str, tuple[str, str]] = {
     "events:file": ("signed in", ""),
     "two_factor:deactivate": ("signed in", "signed in"),
     "recovery_codes:new": ("anybody", "signed in"),
+    "export": ("signed in", "signed in"),
+    "export:document": ("signed in", ""),
+    "export:data": ("signed in", ""),
     "recovery_codes:saved": ("anybody", "signed in"),
     "recovery_codes:file": ("signed in", ""),
     "closing:close": ("signed in", "signed in"),
@@ -423,6 +426,7 @@ READING = {
     "registration:personal_details": "registering",
     "registration:two_factor": "member",
     "my_details:credentials": "member",
+    "export": "member",
     "customer_accounts:add": "member",
 }
 

@@ -1,0 +1,146 @@
+"""Hämta mina uppgifter: everything that is held about a user, and why some of it is kept back."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tortoise.expressions import Q
+from tortoise.models import Model
+
+from models.email_link import EmailLink
+from models.event import Event
+from models.membership import Membership
+from models.outgoing_mail import OutgoingMail
+from models.recovery_code import RecoveryCode
+from models.registration import Registration
+from models.session import KnownDevice, LoginChallenge, Session
+from models.totp import Totp
+from models.user import User
+
+MOST = 10_000  # rows of one table, the newest ones
+
+_OURS = "a number of ours, which says nothing about anybody"
+_SECRET = "whoever reads it could act as the user, or try to"  # noqa: S105 - a reason
+_TWICE = "the same as another column, as it is compared or counted"
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One table: what is handed over of it, and what is not, with the reason.
+
+    `a__b` is the column b of what a leads to.
+    """
+
+    model: type[Model]
+    columns: tuple[str, ...]
+    withheld: dict[str, str]
+
+
+PARTS: dict[str, Part] = {
+    "user": Part(
+        User,
+        (
+            *("given_name", "family_name", "email", "email_confirmed_at", "phone"),
+            *("created_at", "last_login_at", "password_changed_at", "password_reset_at"),
+            *("two_factor", "frozen_at", "closes_at", "active_customer_account__name"),
+        ),
+        {
+            "id": _OURS,
+            "email_key": _TWICE,
+            "former_email_key": "somebody else has proven that it is theirs",
+            "password_hash": _SECRET,
+        },
+    ),
+    "customer_accounts": Part(
+        Membership,
+        ("customer_account__name", "customer_account__customer_number", "role", "created_at"),
+        {"id": _OURS, "user_id": _OURS},
+    ),
+    "sessions": Part(
+        Session,
+        (
+            *("created_at", "seen_at", "authenticated_at", "how", "remembered"),
+            *("address", "user_agent"),
+        ),
+        {"id": _OURS, "user_id": _OURS, "token_hash": _SECRET},
+    ),
+    "known_devices": Part(
+        KnownDevice, ("seen_at",), {"id": _OURS, "user_id": _OURS, "device_hash": _SECRET}
+    ),
+    "half_logins": Part(
+        LoginChallenge,
+        ("created_at", "remembered", "next_path"),
+        {"id": _OURS, "user_id": _OURS, "token_hash": _SECRET, "link_id": _OURS},
+    ),
+    "authenticator_apps": Part(
+        Totp,
+        ("state", "created_at", "activated_at", "failures", "paused_at"),
+        {"id": _OURS, "user_id": _OURS, "secret_encrypted": _SECRET, "last_step": _SECRET},
+    ),
+    "recovery_codes": Part(
+        RecoveryCode,
+        ("created_at", "used_at", "pending"),
+        {"id": _OURS, "user_id": _OURS, "code_hash": _SECRET, "code_encrypted": _SECRET},
+    ),
+    "links": Part(
+        EmailLink,
+        (
+            *("purpose", "email", "created_at", "delayed_until", "sent_at"),
+            *("used_at", "replaced_at", "voided_at"),
+        ),
+        {"id": _OURS, "user_id": _OURS, "membership_id": _OURS, "token_hash": _SECRET},
+    ),
+    "mails": Part(
+        OutgoingMail,
+        ("kind", "to", "created_at", "sent_at", "given_up_at"),
+        {
+            "id": _OURS,
+            "message_id": _OURS,
+            "link_id": _OURS,
+            "attempts": _OURS,
+            "not_before": _OURS,
+            "data_encrypted": "erased once it is sent, and until then it holds the link",
+        },
+    ),
+    "registrations": Part(
+        Registration,
+        (
+            *("started_at", "claimed_at", "finished_at", "customer_account__name", "is_linking"),
+            *("given_name", "family_name", "phone", "email"),
+        ),
+        {"id": _OURS, "user_id": _OURS, "token_hash": _SECRET},
+    ),
+    "events": Part(
+        Event,
+        ("at", "kind", "address", "data", "customer_account__name"),
+        {"id": _OURS, "user_id": _OURS, "operator": "the name of somebody else"},
+    ),
+}
+
+
+async def everything(user: User) -> dict[str, Rows]:
+    """All rows about the user, table by table, the newest first."""
+    found = {name: await _rows(part, user) for name, part in PARTS.items() if name != "events"}
+    # Not as they are: from where somebody else did something is theirs.
+    events = [asdict(happened) for happened in await Event.history(user.id, most=MOST)]
+    return {**found, "events": events}
+
+
+async def _rows(part: Part, user: User) -> Rows:
+    found = part.model.filter(_about(part.model, user)).order_by("-id").limit(MOST)
+    rows: Rows = await found.values(
+        **{column.replace("__", "_"): column for column in part.columns}
+    )
+    return rows
+
+
+def _about(model: type[Model], user: User) -> Q:
+    if model is User:
+        return Q(id=user.id)
+    if model is OutgoingMail:
+        # Of the address only while it has been this user's: it may have been somebody else's.
+        return Q(link__user_id=user.id) | Q(to=user.email, created_at__gte=user.created_at)
+    return Q(user_id=user.id)

@@ -1,0 +1,112 @@
+"""What the tables and columns of the exported document are called in Swedish."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from models.email_link import Purpose
+from models.membership import Role
+from models.totp import State
+from models.user import TwoFactor
+from web.devices import HOW
+from web.notices import NOTICES
+from web.rendering import date_and_time
+
+TITLES = {
+    "user": "Dina uppgifter",
+    "customer_accounts": "Kundkonton som du har åtkomst till",
+    "sessions": "Enheter som du är inloggad på",
+    "known_devices": "Webbläsare som du har loggat in från",
+    "half_logins": "Inloggningar som väntar på en engångskod",
+    "authenticator_apps": "Autentiseringsapp",
+    "recovery_codes": "Återställningskoder",
+    "links": "Länkar som vi har mejlat",
+    "mails": "Mejl som vi har skickat",
+    "registrations": "Registreringar",
+    "events": "Händelser",
+}
+LABELS = {
+    "activated_at": "Påslagen",
+    "active_customer_account_name": "Senast använda kundkonto",
+    "address": "IP-adress",
+    "at": "När",
+    "authenticated_at": "Lösenordet angivet senast",
+    "claimed_at": "Kontouppgifter angivna",
+    "closes_at": "Tas bort",
+    "created_at": "Skapad",
+    "customer_account_customer_number": "Kundnummer",
+    "customer_account_name": "Kundkonto",
+    "delayed_until": "Skickas tidigast",
+    "email": "E-post",
+    "email_confirmed_at": "E-postadressen bekräftad",
+    "failures": "Fel koder i rad",
+    "family_name": "Efternamn",
+    "finished_at": "Klar",
+    "frozen_at": "Stängd med Det var inte jag",
+    "given_name": "Förnamn",
+    "given_up_at": "Skickades inte",
+    "how": "Hur",
+    "is_linking": "Väntar på inloggning",
+    "kind": "Vad",
+    "last_login_at": "Senaste inloggning",
+    "next_path": "På väg till",
+    "password_changed_at": "Lösenordet ändrat",
+    "password_reset_at": "Lösenordet ändrat med en länk",
+    "paused_at": "Pausad",
+    "pending": "Väntar på att sparas",
+    "phone": "Mobilnummer",
+    "purpose": "Till vad",
+    "remembered": "Håll mig inloggad",
+    "replaced_at": "Ersatt av en nyare",
+    "role": "Roll",
+    "seen_at": "Senast använd",
+    "sent_at": "Skickad",
+    "started_at": "Påbörjad",
+    "state": "Läge",
+    "to": "Till",
+    "two_factor": "Tvåfaktorsautentisering",
+    "used_at": "Använd",
+    "user_agent": "Webbläsarens egen beskrivning",
+    "voided_at": "Slutade gälla",
+}
+WORDS: dict[str, dict[str, str]] = {
+    "how": {str(how): words for how, words in HOW.items()},
+    "kind": {
+        **{kind: notice.subject for kind, notice in NOTICES.items()},
+        "welcome": "Välkommen till MinaSidor",
+        "confirm_email": "Bekräfta din e-postadress",
+        "reset_password": "Välj ett nytt lösenord",
+        "frozen": "Kontot är stängt",
+        "new_administrator": "Ny administratör för kundkontot",
+        "new_member": "Ny användare i kundkontot",
+    },
+    "purpose": {
+        Purpose.CONFIRM_EMAIL: "Bekräfta e-postadressen",
+        Purpose.RESET_PASSWORD: "Välja ett nytt lösenord",
+        Purpose.RESET_TWO_FACTOR: "Återställa tvåfaktorsautentisering",
+        Purpose.CHANGE_EMAIL: "Byta e-postadress",
+        Purpose.TAKE_OVER_EMAIL: "Bekräfta en adress som redan används",
+        Purpose.NOT_ME: "Svara Det var inte jag",
+        Purpose.NOT_US: "Svara Det var inte vi",
+        Purpose.UNDO_EMAIL: "Ångra byte av e-postadress",
+    },
+    "role": {Role.ADMINISTRATOR: "Administratör", Role.MEMBER: "Användare"},
+    "state": {State.PENDING: "Väntar på den första koden", State.ACTIVE: "På"},
+    "two_factor": {
+        TwoFactor.ON: "På",
+        TwoFactor.SKIPPED: "Av",
+        TwoFactor.UNANSWERED: "Inte vald än",
+    },
+}
+
+
+def in_words(column: str, value: Any) -> str:
+    """A value as people read it."""
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, bool):
+        return "Ja" if value else "Nej"
+    if isinstance(value, datetime):
+        return date_and_time(value)
+    return WORDS.get(column, {}).get(str(value), str(value))
