@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from tortoise import fields
 from tortoise.models import Model
-from tortoise.queryset import QuerySet
 
 from models import clock
 from models.client import asking
-from models.databases import Statement, execute
+from models.databases import Statement, execute, fetch, moment
 
 if TYPE_CHECKING:
     from models.customer_account import CustomerAccount
@@ -27,6 +26,14 @@ BY_OTHERS = frozenset({"email.taken_over", "limits.lifted", "membership.removed"
 _RECORD = """
     INSERT INTO events (at, kind, user_id, customer_account_id, address, operator, data)
     VALUES (?, ?, ?, ?, ?, ?, ?)"""
+
+
+# Raw: somebody may have ten thousand of them.
+_HISTORY = """
+    SELECT e.kind, e.at, e.address, e.data, a.name
+    FROM events e LEFT JOIN customer_accounts a ON a.id = e.customer_account_id
+    WHERE e.user_id = ?"""
+_COUNT = "SELECT COUNT(*) AS count FROM events e WHERE e.user_id = ?"
 
 
 @dataclass(frozen=True)
@@ -111,26 +118,24 @@ class Event(Model):
         cls, user_id: int, *, most: int, skip: int = 0, kinds: Collection[str] = ()
     ) -> list[Happened]:
         """What happened to the user, the newest first; of these kinds, if any are named."""
-        columns = ("kind", "at", "address", "data", "customer_account__name")
-        rows = await (
-            cls._of(user_id, kinds).order_by("-at", "-id").offset(skip).limit(most).values(*columns)
-        )
+        sql = f"{_HISTORY} {_of(kinds)} ORDER BY e.at DESC, e.id DESC LIMIT ? OFFSET ?"
         return [
             Happened(
                 row["kind"],
-                row["at"],
+                moment(row["at"]),
                 "" if row["kind"] in BY_OTHERS else row["address"],
-                row["data"],
-                row["customer_account__name"] or "",
+                json.loads(row["data"]) if isinstance(row["data"], str) else row["data"],
+                row["name"] or "",
             )
-            for row in rows
+            for row in await fetch(sql, user_id, *kinds, most, skip)
         ]
 
     @classmethod
     async def count_of(cls, user_id: int, kinds: Collection[str] = ()) -> int:
-        return await cls._of(user_id, kinds).count()
+        """How many there are in all."""
+        (row,) = await fetch(f"{_COUNT} {_of(kinds)}", user_id, *kinds)
+        return int(row["count"])
 
-    @classmethod
-    def _of(cls, user_id: int, kinds: Collection[str]) -> QuerySet[Event]:
-        events = cls.filter(user_id=user_id)
-        return events.filter(kind__in=list(kinds)) if kinds else events
+
+def _of(kinds: Collection[str]) -> str:
+    return f"AND e.kind IN ({', '.join('?' * len(kinds))})" if kinds else ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from jinja2 import Template
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -59,9 +60,8 @@ class Document(Page):
     async def get(self, request: Request) -> Response:
         user, found = await _asked_for(request)
         template = request.app.state.templates.get_template("export/document.html")
-        context = {"name": user.name, "at": clock.now(), "sections": _sections(found)}
         # In a thread: of years of events it takes a while, and others have pages to get.
-        html = await run_in_threadpool(template.render, context)
+        html = await run_in_threadpool(_html, template, user, found)
         return download(html, "minasidor-mina-uppgifter.html", "text/html")
 
 
@@ -83,6 +83,11 @@ async def _asked_for(request: Request) -> tuple[User, dict[str, export.Rows]]:
         raise SeeOther("export")
     user = await User.get(id=user_id)
     return user, await export.everything(user)
+
+
+def _html(template: Template, user: User, found: dict[str, export.Rows]) -> str:
+    context = {"name": user.name, "at": clock.now(), "sections": _sections(found)}
+    return template.render(context)
 
 
 def _json(everything: dict[str, Any]) -> str:
