@@ -84,7 +84,7 @@ class Enrolment:
 
     @classmethod
     async def of(cls, user: User) -> Enrolment:
-        totp, label = await Totp.pending(user), user.email
+        totp, label = await Totp.pending(user), user.email or user.name
         if user.two_factor is not TwoFactor.UNANSWERED:
             # Some apps overwrite a row of the same name, and the old one is to work till then.
             label += f" {totp.created_at.astimezone(STOCKHOLM).date()}"

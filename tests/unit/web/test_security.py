@@ -427,6 +427,7 @@ READING = {
     "registration:two_factor": "member",
     "my_details:credentials": "member",
     "export": "member",
+    "email_change:new_address": "member",
     "customer_accounts:add": "member",
 }
 
