@@ -570,7 +570,9 @@ async def test_what_was_decided_a_moment_before_undoes_the_reset(
 ) -> None:
     """As when another request came in between: the page has looked, and then it is too late."""
     user = await User.get(id=anna.id)
-    pending, (one, *_), link = await begun(user)
+    pending, (one, ended, *_), link = await begun(user)
+    _ = await LoginChallenge.filter(id=ended.id).delete()
+    assert not (await finished(pending, ended, link)).is_right, "its browser was logged out"
     time.forward(minutes=1)
     for undone in (
         {"last_login_at": time.now()},
