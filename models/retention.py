@@ -163,7 +163,7 @@ PERIODS = (
         "unfinished_apps",
         Totp,
         "state = 'pending' AND created_at <= ?",
-        timedelta(days=7),
+        Totp.PENDING_FOR,
         "an authenticator app that is being added",
     ),
     Period(

@@ -28,6 +28,7 @@ _MOST_IN_FILE = 10_000
 SENTENCES = {
     "user.created": "Användarkontot skapades.",
     "user.frozen": "Kontot stängdes, efter att någon svarade Det var inte jag.",
+    "user.frozen_by_operator": "Vi stängde kontot.",
     "user.unfrozen": "Kontot öppnades igen.",
     "user.closing": "Du avslutade användarkontot.",
     "user.reopened": "Du ångrade att användarkontot skulle avslutas.",
@@ -35,6 +36,7 @@ SENTENCES = {
     "login.wrong_codes": "Någon angav rätt lösenord, men fel engångskod tre gånger.",
     "session.ended": "Du loggade ut {browser}.",
     "sessions.ended": "Du loggade ut alla andra enheter.",
+    "sessions.ended_by_operator": "Vi loggade ut alla enheter.",
     "password.changed": "Du bytte lösenord.",
     "password.reset": "Lösenordet byttes med en länk i ett mejl.",
     "two_factor.on": "Tvåfaktorsautentisering slogs på.",
@@ -61,6 +63,8 @@ HIDDEN = {
     "claims.opened": "of the whole site",
     "claims.closed": "of the whole site",
     "user.erased": "of nobody any more",
+    "keys.changed": "of the whole site",
+    "pepper.changed": "of the whole site",
 }
 
 

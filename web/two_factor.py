@@ -196,7 +196,7 @@ class NewRecoveryCodes(Page):
 class SavedForm(Form):
     """Which codes were saved, and on which page."""
 
-    codes: str = text(20)
+    batch: str = text(20)
     at: str = text(60)
 
 
@@ -209,7 +209,7 @@ class RecoveryCodesSaved(Page):
     async def post(self, request: Request) -> Response:
         user = await User.get(id=guards.signed_in(request).user.id)
         form = await SavedForm.read(request)
-        shown_id = int(form.codes) if re.fullmatch("[0-9]{1,9}", form.codes) else 0
+        shown_id = int(form.batch) if re.fullmatch("[0-9]{1,9}", form.batch) else 0
         saved = await RecoveryCode.saved(user, shown_id)
         return redirect(
             request,

@@ -85,7 +85,7 @@ async def test_two_factor_at_steg_4_shows_ten_recovery_codes_until_they_are_save
 
     page = await visitor.submit(
         "/mina-uppgifter/aterstallningskoder",
-        codes=again.value("codes") or "",
+        batch=again.value("batch") or "",
         at=again.value("at") or "",
     )
     assert page.path == "/registrera/klart", "back on the page they stood on"
