@@ -37,6 +37,8 @@ class Ask(Page):
 
     async def post(self, request: Request) -> Response:
         challenge = await _half_login(request)
+        if not challenge.user.email:  # somebody else proved it to be theirs
+            return redirect(request, "two_factor_reset:ask")
         await two_factor_reset.ask(challenge.user, sessions.client(request))
         return redirect(request, "two_factor_reset:sent")
 

@@ -522,6 +522,17 @@ async def test_nobody_asks_without_the_password(
     assert not await OutgoingMail.exists(kind="reset_two_factor")
 
 
+async def test_whose_address_was_taken_over_is_told_to_ring(
+    visitor: Visitor, anna: User, old: str
+) -> None:
+    await visitor.log_in()
+    await User.filter(id=anna.id).update(email="")
+    for page in (await visitor.visit(ASK), await visitor.submit(ASK)):
+        assert "Det finns ingen e-postadress på kontot." in page.text
+        assert "Skicka länk" not in page.buttons
+    assert not await OutgoingMail.exists(kind="reset_two_factor")
+
+
 async def test_the_page_after_asking_is_for_who_asked(
     visitor: Visitor, anna: User, old: str
 ) -> None:
