@@ -30,7 +30,7 @@ from models import (
 from models.client import Client
 from models.email_link import Purpose
 from models.notice import tell
-from models.totp import Answer, State
+from models.totp import Answer, State, Verdict
 from tests.unit.conftest import PASSWORD, Clock, Outbox, Visitor, a_user, an_account, code, plain
 from tests.unit.page import Page
 
@@ -596,10 +596,13 @@ async def test_what_was_decided_a_moment_before_undoes_the_reset(
         before = {name: getattr(read, name) for name in undone}
         await User.filter(id=anna.id).update(**undone)
         effect = two_factor_reset.resetting(one, link, CLIENT)
-        assert not (await pending.activate(read, code(pending.secret), effect)).is_right, undone
+        answer = await pending.activate(read, code(pending.secret), effect)
+        assert answer.verdict is Verdict.WRONG, undone
         await User.filter(id=anna.id).update(**before)
+        await Spent.all().delete()
     _ = await EmailLink.issue(Purpose.RESET_TWO_FACTOR, email=anna.email, user_id=anna.id)
-    assert not (await finished(pending, one, link)).is_right, "a newer link"
+    answer = await finished(pending, one, link)
+    assert answer.verdict is Verdict.WRONG, "a newer link"
 
     totp = await Totp.get(user_id=anna.id, state=State.ACTIVE)
     assert totp.secret == old
