@@ -335,6 +335,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("as it was")
     monkeypatch.setattr(live_reload, "ROOT", tmp_path)
+    live_reload._seen.cache_clear()  # what an earlier test saw a moment ago
     return tmp_path
 
 
