@@ -7,6 +7,7 @@ import hmac
 import secrets
 from functools import cache
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -17,6 +18,9 @@ _NONCE_SIZE = 12  # 96 bits: NIST SP 800-38D §8.2
 
 _secret_keys: tuple[str, ...] = ()
 _pepper: str = ""
+
+
+Tampered = InvalidTag  # a value is not what was encrypted, or not in its row
 
 
 class UnknownKey(Exception):
@@ -45,7 +49,7 @@ def encrypt(purpose: str, text: str, context: str) -> bytes:
 
 
 def decrypt(purpose: str, blob: bytes, context: str) -> str:
-    """The text again. Raises UnknownKey, or cryptography's InvalidTag if it was tampered with."""
+    """The text again. Raises UnknownKey or Tampered."""
     blob = bytes(blob)
     version, key_id, rest = blob[:1], blob[1 : 1 + _ID_SIZE], blob[1 + _ID_SIZE :]
     if version != _VERSION:

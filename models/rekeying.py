@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidTag
 from tortoise.models import Model
 
 from models import keys, notice
@@ -99,7 +98,7 @@ async def _reencrypt(column: Encrypted) -> Count:
             context = column.binding.format(row["bound_to"])
             try:
                 text = keys.decrypt(column.purpose, row["value"], context)
-            except (keys.UnknownKey, InvalidTag):
+            except (keys.UnknownKey, keys.Tampered):
                 count.unreadable += 1
                 continue
             sealed = keys.encrypt(column.purpose, text, context)
