@@ -18,7 +18,7 @@ from tests.e2e.portal import Portal
 from tests.e2e.visitor import Visitor, Watch, Way
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
-_PATIENCE = 10_000  # milliseconds
+PATIENCE = 10_000  # milliseconds
 
 
 @pytest.fixture(scope="package")
@@ -50,7 +50,7 @@ def browser() -> Iterator[Browser]:
     found = os.environ.get("CHROMIUM_PATH") or next(
         filter(None, map(shutil.which, _BROWSERS)), None
     )
-    expect.set_options(timeout=_PATIENCE)
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         # Without a browser on the machine, Playwright's own; it says itself how to get that.
         browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])

@@ -14,14 +14,16 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.e2e import steps
 from tests.e2e.authenticator import Authenticator
+from tests.e2e.conftest import PATIENCE
 from tests.e2e.people import Customer, Person
 from tests.e2e.portal import Portal, free_port
 from tests.e2e.visitor import Visitor, Watch, Way
 
+_PATIENCE = 60_000  # milliseconds: one click waits for two starts of the server, on a busy machine
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
@@ -70,6 +72,13 @@ class Interrupter:
         self.server.server_close()
 
 
+@pytest.fixture(autouse=True)
+def patience() -> Iterator[None]:
+    expect.set_options(timeout=_PATIENCE)
+    yield
+    expect.set_options(timeout=PATIENCE)
+
+
 @pytest.fixture(scope="module")
 def interrupted(
     tmp_path_factory: pytest.TempPathFactory, logs: list[Path]
@@ -94,6 +103,7 @@ def test_a_kill_between_any_two_requests_of_the_wizard_goes_unnoticed(
     interrupter.is_killing, interrupter.kills = True, 0
     customer, person = portal.new_customer(), portal.new_person()
     visitor = Visitor(browser, portal.base_url, Way.named(way), watch)
+    visitor.context.set_default_timeout(_PATIENCE)
     page = visitor.page
 
     steps.create_account(page, customer, person)

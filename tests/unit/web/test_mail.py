@@ -1,5 +1,6 @@
 """Mail: written with the change that causes it, sent with retries, once."""
 
+import asyncio
 from datetime import timedelta
 from email.message import EmailMessage
 
@@ -9,7 +10,7 @@ from starlette.applications import Starlette
 
 from models import EmailLink, OutgoingMail, User, clock
 from models.registration import ask_for_confirmation, welcome
-from tests.unit.conftest import Clock, Outbox, a_user, plain, settings
+from tests.unit.conftest import Clock, Outbox, Visitor, a_user, plain, settings
 from web.app import create_app
 from web.jobs.mail import MailWorker
 
@@ -102,6 +103,51 @@ async def test_it_arrives_when_the_server_is_back(
 
     (message,) = server.sent
     assert message["Message-ID"].endswith("@atervinningsbolaget.example>")
+
+
+TROUBLE: dict[str, Exception | None] = {
+    "down": ConnectionRefusedError("nobody listens"),
+    "refusing": aiosmtplib.SMTPRecipientsRefused([]),
+    "broken off": aiosmtplib.SMTPServerDisconnected("gone"),
+    "slow": None,
+}
+
+
+@pytest.mark.parametrize("error", TROUBLE.values(), ids=TROUBLE)
+async def test_no_request_waits_for_the_mail_server_and_the_mail_arrives_once(
+    anna: User, app: Starlette, visitor: Visitor, time: Clock, error: Exception | None
+) -> None:
+    sent: list[str] = []
+    asked, works = asyncio.Event(), asyncio.Event()
+
+    async def server(message: EmailMessage) -> None:
+        asked.set()
+        if error and not works.is_set():
+            raise error
+        await works.wait()
+        sent.append(message["To"])
+
+    _ = await a_user("bo@example.com")
+    await OutgoingMail.all().delete()
+    worker = app.state.mail_worker
+    worker.sender = server
+
+    page = await visitor.submit("/glomt-losen", email="anna@example.com")
+    assert page.heading == "Titta i din e-post"
+    assert not asked.is_set(), "the request leaves the mail to the worker"
+    sending = asyncio.create_task(worker.send_due())
+    await asked.wait()
+    # Were the server waited for, this would never be answered: it is slow until `works`.
+    page = await visitor.submit("/glomt-losen", email="bo@example.com")
+    assert page.heading == "Titta i din e-post"
+    assert sent == []
+
+    works.set()
+    await sending
+    for _ in range(4):
+        time.forward(minutes=1)
+        await worker.send_due()
+    assert sorted(sent) == ["anna@example.com", "bo@example.com"]
 
 
 async def test_a_mail_whose_worker_died_is_taken_over_after_the_lease(

@@ -603,8 +603,17 @@ async def test_no_link_or_redirect_follows_the_host_of_a_request(
     await everybody["member"].log_in("member@example.com")
     answer = await send(app, everybody["member"], "POST", "/bekrafta-epost/ny", headers)
     assert answer.status_code == 303
+    form = {**headers, "content-type": "application/x-www-form-urlencoded"}
+    body = b"email=member@example.com"
+    answer = await send(app, everybody["anonymous"], "POST", "/glomt-losen", form, body)
+    assert answer.headers["location"] == "/glomt-losen/skickat"
+    assert await OutgoingMail.exists(kind="reset_password", to="member@example.com")
     for message in await outbox.all():
         assert "evil" not in message.as_string()
+    form["host"] = "evil.example"
+    answer = await send(app, everybody["anonymous"], "POST", "/glomt-losen", form, body)
+    assert answer.status_code == 400
+    assert await OutgoingMail.filter(kind="reset_password").count() == 1
 
 
 def is_printable(text: str) -> bool:
