@@ -20,8 +20,9 @@ from playwright.sync_api import (
 )
 
 _addresses = count(1)
-_SECRET_FIELDS = {"password", "code", "organisation_suffix"}
-_SECRET_COOKIES = {"session", "registration", "device", "link"}
+_PASSWORDS = {"password", "current_password", "new_password", "repeated_password"}
+_SECRET_FIELDS = _PASSWORDS | {"code", "organisation_suffix", "kept"}
+_SECRET_COOKIES = {"session", "registration", "device", "link", "kept_form"}
 _LINK = re.compile(r"/(?:bekrafta-epost|aterstall-losen|det-var-inte-jag)/(?!ny$)([^/]+)$")
 # The browser says so itself of each answer of 4xx, and such answers are part of the portal.
 _REFUSED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
