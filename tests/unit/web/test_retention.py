@@ -110,7 +110,6 @@ async def test_nothing_is_deleted_a_moment_early_and_all_of_it_in_time(
     deleted: dict[timedelta, set[str]] = {}
 
     for after in (
-        timedelta(minutes=1),
         timedelta(minutes=5),
         timedelta(hours=1),
         timedelta(hours=24),
@@ -126,7 +125,6 @@ async def test_nothing_is_deleted_a_moment_early_and_all_of_it_in_time(
         deleted[after] = set(await counted())
 
     assert list(deleted.values()) == [
-        {"limits"},
         {"limits"},
         {"half_logins", "unsaved_codes"},
         {"registrations", "sessions", "links_of_nobody", "mails_to_nobody", "unfinished_apps"},
@@ -239,5 +237,13 @@ async def test_the_privacy_page_tells_every_period(visitor: Visitor) -> None:
     for period in PERIODS:
         if period.keep and "nobody" not in period.name:
             assert f"kept.{period.name} }}}}" in template, period.name
-    for told in ("24 timmar", "30 dagar", "90 dagar", "2 år", "399 dagar", "14 dagar", "60 minuter"):
+    for told in (
+        "24 timmar",
+        "30 dagar",
+        "90 dagar",
+        "2 år",
+        "399 dagar",
+        "14 dagar",
+        "60 minuter",
+    ):
         assert told in page.response.text
