@@ -109,7 +109,7 @@ def test_development_tools_are_not_loaded_in_production() -> None:
         ("argon2", {"models/passwords.py"}),
         ("zxcvbn", {"models/passwords.py"}),
         ("pyotp", {"models/totp.py", "web/development/codes.py"}),
-        ("cryptography", {"models/keys.py", "models/rekeying.py"}),
+        ("cryptography", {"models/keys.py"}),
         (
             "itsdangerous",
             {
