@@ -82,7 +82,7 @@ def test_the_instruction_that_customers_hold_in_their_hands(
     expect(page.locator("#recovery-codes")).to_have_count(0)
     page.get_by_role("link", name=f"Gå till {customer.name}").click()
     steps.on_customer_page(page, customer)
-    assert steps.mails(portal, person.email) == ["welcome"]
+    assert steps.mails(portal, person.email) == ["welcome", "two_factor_on"]
     assert steps.mails(portal, customer.contact) == ["new_administrator"]
     steps.log_out(page)
 

@@ -23,6 +23,7 @@ from tests.walkthrough.walk import Walk
 
 PASSWORD = "fyra gula tunnor i rad"
 NEW_PASSWORD = "nio runda lock på hög"
+NEW_EMAIL = "anna.andersson@exempelbygg.example"
 ANNA, BO = "anna@exempelbygg.example", "bo@norrsken.example"
 KARIN = Person("Karin", "Holm", "karin.holm@vastfisk.example", PASSWORD)
 SAMI = Person("Sami", "Lindqvist", "sami@sjusovare.example", PASSWORD)
@@ -32,8 +33,13 @@ ELSA = Person("Elsa", "Norén", "elsa.noren@akeriost.example", PASSWORD)
 # typed and codes shown, dates.
 SECRETS = (".qr", "#key", "#code")
 CODES = ("#recovery-codes",)
-DATES = ("[aria-labelledby=members] .row .muted", ".badge--on")
+DATES = ("[aria-labelledby=members] .row .muted", ".badge--on", "[aria-labelledby=devices] .rows")
 
+NEW_SECRETS = (*SECRETS, "main p.muted strong")  # the label with its date
+EVENTS = (".rows",)
+
+CODE_STEP = "Logga in: Ange engångskod"
+RESET = "Återställ tvåfaktorsautentisering"
 DIGITS = "De fyra sista siffrorna i organisationsnumret"
 CODE = "Skriv koden som visas i appen"
 NO_MATCH = "Uppgifterna stämmer inte överens. Kontrollera kundnumret och de fyra siffrorna"
@@ -260,13 +266,7 @@ def change_password(walk: Walk) -> None:
         to_login(walk)
         give_password(walk)
     walk.arrive("Kundkonto: Exempelbygg AB", title="Exempelbygg AB")
-    walk.step(
-        "Klicka på ditt namn uppe till höger.", my_name(walk), mask=DATES, show=".header, .menu"
-    ).click()
-    walk.step(
-        "Klicka på **Mina uppgifter** i menyn.", link("Mina uppgifter", MENU), mask=DATES
-    ).click()
-    walk.arrive("Mina uppgifter")
+    to_my_details(walk)
     walk.step(
         "Skriv lösenordet du har nu i **Nuvarande lösenord**.", field("Nuvarande lösenord")
     ).fill(walk.person.password)
@@ -280,6 +280,147 @@ def change_password(walk: Walk) -> None:
     walk.arrive("Mina uppgifter")
     walk.see("Lösenordet är ändrat. Du är utloggad på andra enheter.")
     walk.step("Lösenordet är ändrat.", place(".flash", "beskedet"), guide=False).look()
+
+
+@flow(
+    "aterstall-tvafaktor",
+    "Återställ tvåfaktorsautentisering med länken i mejlet",
+    points="9",
+    chapter="Om du har blivit av med telefonen",
+    logs_in_as=BO,
+    reads_mail=True,
+)
+def reset_two_factor(walk: Walk) -> None:
+    with walk.quietly():
+        to_login(walk)
+        give_password(walk)
+    walk.arrive(CODE_STEP, title="Ange engångskod", focus=field("Ange engångskod"))
+    walk.step(f"Logga in med e-post och lösenord, och klicka på **{RESET}**.", link(RESET)).click()
+    walk.arrive(RESET)
+    press(walk, "Skicka länk")
+    walk.arrive("Titta i din e-post")
+    walk.step(
+        "**Titta i din e-post**. Länken gäller i 30 minuter.",
+        place("h1", "rubriken"),
+        guide=False,
+    ).look()
+    with walk.quietly():
+        walk.follow_mail(RESET)
+    walk.arrive(RESET)
+    walk.see("Appen får en ny rad")
+    app = walk.step(
+        "Öppna länken i mejlet, och skanna den nya QR-koden med autentiseringsappen.",
+        place(".qr", "QR-koden"),
+        mask=NEW_SECRETS,
+        note="Appen får en ny rad. Det är den du använder från och med nu.",
+    ).scan()
+    walk.step(f"**{CODE}**.", field(CODE), mask=NEW_SECRETS).fill(app.code())
+    press(walk, "Verifiera kod", mask=NEW_SECRETS)
+    walk.arrive("Inloggningsuppgifter")
+    walk.see("Tvåfaktorsautentiseringen är återställd.")
+    save_recovery_codes(walk)
+    walk.arrive("Inloggningsuppgifter")
+    walk.step(
+        "Klart. Ta bort den gamla raden i appen.", place(".badge", "På"), mask=DATES, guide=False
+    ).look()
+
+
+@flow(
+    "inaktivera-tvafaktor",
+    "Inaktivera tvåfaktorsautentisering",
+    points="10",
+    chapter="Stänga av tvåfaktorsautentisering",
+    logs_in_as=BO,
+)
+def turn_off(walk: Walk) -> None:
+    with walk.quietly():
+        to_login(walk)
+        give_password(walk)
+        give_code(walk)
+    walk.arrive("Kundkonto: Norrsken Hotell & Konferens AB", title="Norrsken Hotell & Konferens AB")
+    to_my_details(walk)
+    walk.step("Välj **Inloggningsuppgifter**.", link("Inloggningsuppgifter", MAIN)).click()
+    walk.arrive("Inloggningsuppgifter")
+    walk.step("Klicka på **Inaktivera**.", link("Inaktivera"), mask=DATES).click()
+    walk.arrive("Vill du inaktivera tvåfaktorsautentisering?")
+    walk.step("Skriv ditt lösenord i **Lösenord**.", field("Lösenord")).fill(walk.person.password)
+    walk.step(
+        "Skriv koden som visas i appen i **Engångskod**.", field("Engångskod"), mask=SECRETS
+    ).fill(walk.app.code())
+    press(walk, "Inaktivera", mask=SECRETS)
+    walk.arrive("Inloggningsuppgifter")
+    walk.see("Tvåfaktorsautentisering är inaktiverad.")
+    walk.step(
+        "Nu räcker lösenordet för att logga in.",
+        place(".badge", "Av"),
+        mask=SECRETS + DATES,
+        guide=False,
+    ).look()
+
+
+@flow("byt-e-post", "Byt e-postadress", logs_in_as=ANNA, reads_mail=True)
+def change_email(walk: Walk) -> None:
+    with walk.quietly():
+        to_login(walk)
+        give_password(walk)
+    walk.arrive("Kundkonto: Exempelbygg AB", title="Exempelbygg AB")
+    to_my_details(walk)
+    walk.step("Klicka på **Ändra adress**.", link("Ändra adress", MAIN)).click()
+    walk.arrive("Ändra e-postadress")
+    walk.step("Skriv den nya adressen i **Ny e-postadress**.", field("Ny e-postadress")).fill(
+        NEW_EMAIL
+    )
+    press(walk, "Skicka länk")
+    walk.arrive("Mina uppgifter")
+    walk.see(f"Väntar på bekräftelse av {NEW_EMAIL}.")
+    walk.step("Adressen byts när länken i mejlet är öppnad.", place(".notice", "beskedet")).look()
+    with walk.quietly():
+        walk.follow_mail("Bekräfta din nya e-postadress", to=NEW_EMAIL)
+    walk.arrive("Bekräfta din e-postadress")
+    press(walk, "Bekräfta e-postadressen")
+    walk.arrive("Kundkonto: Exempelbygg AB", title="Exempelbygg AB")
+    walk.step("Adressen är bytt.", place(".flash", "beskedet"), mask=DATES).look()
+
+
+@flow("handelser", "Se händelser och hämta sina uppgifter", logs_in_as=ANNA)
+def look_back(walk: Walk) -> None:
+    with walk.quietly():
+        to_login(walk)
+        give_password(walk)
+    walk.arrive("Kundkonto: Exempelbygg AB", title="Exempelbygg AB")
+    to_my_details(walk)
+    walk.step("Välj **Händelser**.", link("Händelser", MAIN)).click()
+    walk.arrive("Händelser")
+    walk.see("Du loggade in från")
+    walk.step("Här står vad som har hänt.", place(".rows", "händelserna"), mask=EVENTS).look()
+    walk.step("Välj **Personuppgifter**.", link("Personuppgifter", MAIN), mask=EVENTS).click()
+    walk.arrive("Mina uppgifter")
+    walk.step("Klicka på **Hämta mina uppgifter**.", link("Hämta mina uppgifter")).click()
+    walk.arrive("Hämta mina uppgifter")
+    walk.step("Här laddar man ner dem.", place("h1", "rubriken")).look()
+
+
+@flow("avsluta", "Avsluta användarkontot och ångra det", logs_in_as=ANNA)
+def close_account(walk: Walk) -> None:
+    with walk.quietly():
+        to_login(walk)
+        give_password(walk)
+    walk.arrive("Kundkonto: Exempelbygg AB", title="Exempelbygg AB")
+    to_my_details(walk)
+    walk.step(
+        "Klicka på **Avsluta användarkontot** längst ner.", link("Avsluta användarkontot")
+    ).click()
+    walk.arrive("Avsluta användarkontot")
+    walk.step("Skriv ditt lösenord i **Lösenord**.", field("Lösenord")).fill(walk.person.password)
+    press(walk, "Avsluta användarkontot")
+    walk.arrive("Logga in")
+    walk.see("Användarkontot är avslutat.")
+    give_password(walk)
+    walk.arrive("Användarkontot är avslutat")
+    walk.step("Klicka på **Ångra**.", button("Ångra"), mask=(".lead",)).click()
+    walk.arrive("Mina uppgifter")
+    walk.see("Ditt användarkonto är öppet igen.")
+    walk.step("Allt är som förut.", place(".flash", "beskedet")).look()
 
 
 @flow("logga-ut", "Logga ut", logs_in_as=ANNA)
@@ -356,10 +497,10 @@ def log_in_with_slips(walk: Walk) -> None:
     walk.step("Skriv rätt i **Lösenord**.", field("Lösenord")).fill(walk.person.password)
     walk.step("Klicka på **Logga in**.", button("Logga in", MAIN)).click()
     code = field("Ange engångskod")
-    walk.arrive("Logga in: Ange engångskod", title="Ange engångskod", focus=code)
+    walk.arrive(CODE_STEP, title="Ange engångskod", focus=code)
     walk.step("Skriv en kod som inte stämmer.", code, mask=SECRETS).fill(walk.app.wrong_code())
     press(walk, "Verifiera kod", mask=SECRETS)
-    walk.arrive("Logga in: Ange engångskod", title="Ange engångskod", refused=True)
+    walk.arrive(CODE_STEP, title="Ange engångskod", refused=True)
     walk.see("Koden stämmer inte. Vänta på nästa kod i appen och försök igen.")
     walk.step("Skriv koden i **Ange engångskod**.", code, mask=SECRETS).fill(walk.app.code())
     press(walk, "Verifiera kod", mask=SECRETS)
@@ -474,9 +615,20 @@ def give_password(walk: Walk, *, guide: bool = True) -> None:
     walk.step("Klicka på **Logga in**.", button("Logga in", MAIN), guide=guide).click()
 
 
+def to_my_details(walk: Walk) -> None:
+    """From a customer page."""
+    walk.step(
+        "Klicka på ditt namn uppe till höger.", my_name(walk), mask=DATES, show=".header, .menu"
+    ).click()
+    walk.step(
+        "Klicka på **Mina uppgifter** i menyn.", link("Mina uppgifter", MENU), mask=DATES
+    ).click()
+    walk.arrive("Mina uppgifter")
+
+
 def give_code(walk: Walk) -> None:
     code = field("Ange engångskod")
-    walk.arrive("Logga in: Ange engångskod", title="Ange engångskod", focus=code)
+    walk.arrive(CODE_STEP, title="Ange engångskod", focus=code)
     walk.step(
         "Öppna appen och skriv koden som visas i **Ange engångskod**.", code, mask=SECRETS
     ).fill(walk.app.code())

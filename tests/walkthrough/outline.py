@@ -69,7 +69,7 @@ class _Outline(Walk):
     def see(self, text: str) -> None:
         pass
 
-    def follow_mail(self, subject: str) -> None:
+    def follow_mail(self, subject: str, *, to: str = "") -> None:
         pass
 
     def do(self, step: Step, action: str, value: str = "") -> str:

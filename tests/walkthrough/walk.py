@@ -167,9 +167,9 @@ class Walk:
         finally:
             self._quiet = before
 
-    def follow_mail(self, subject: str) -> None:
-        """Open the link of the newest such mail to this person."""
-        link = customer.link_in_mail(self.visitor, self.person.email, subject)
+    def follow_mail(self, subject: str, *, to: str = "") -> None:
+        """Open the link of the newest such mail to this person, or to another address of theirs."""
+        link = customer.link_in_mail(self.visitor, to or self.person.email, subject)
         self.visitor.tolerate("/_dev/mejl")  # the mailbox is a tool, not a part of the portal
         self.page.goto(link)
 
