@@ -8,7 +8,7 @@ from typing import Any
 from tortoise.expressions import Q
 from tortoise.models import Model
 
-from models.email_link import EmailLink
+from models.email_link import EmailLink, Purpose
 from models.event import Event
 from models.membership import Membership
 from models.outgoing_mail import OutgoingMail
@@ -141,6 +141,9 @@ def _about(model: type[Model], user: User) -> Q:
     if model is User:
         return Q(id=user.id)
     if model is OutgoingMail:
-        # Of the address only while it has been this user's: it may have been somebody else's.
-        return Q(link__user_id=user.id) | Q(to=user.email, created_at__gte=user.created_at)
+        # Not what went to an address that the user wants: its kind tells whether somebody has it.
+        # Of the user's own only while it was theirs; without one, "" is nobody's and everybody's.
+        theirs = Q(link__user_id=user.id) & ~Q(link__purpose=Purpose.CHANGE_EMAIL)
+        own = Q(to=user.email, created_at__gte=user.created_at) & ~Q(to="")
+        return theirs | own
     return Q(user_id=user.id)

@@ -197,6 +197,32 @@ async def test_nobody_elses_data_is_in_it(
         assert NOTICES["two_factor_off"].subject not in answer
 
 
+async def test_it_does_not_tell_whether_somebody_has_the_address_that_one_wants(
+    visitor: Visitor, anna: User
+) -> None:
+    await (await a_user("Bo.Ek@example.com", given_name="Bo")).confirm_email()
+    await visitor.log_in()
+    told = []
+    for wanted in ("bo.ek@example.com", "du.ek@example.com"):
+        await visitor.submit("/mina-uppgifter/epost", email=wanted)
+        data = json.loads(await downloaded(visitor))
+        assert wanted in {row["email"] for row in data["links"]}, "what she asked for herself"
+        told.append([(row["kind"], row["to"]) for row in data["mails"]])
+        assert {to for _, to in told[-1]} == {"anna@example.com"}
+    assert {kind for kind, _ in told[0]} == {kind for kind, _ in told[1]}
+
+
+async def test_who_has_no_address_gets_no_mails_to_nobody(visitor: Visitor, anna: User) -> None:
+    await visitor.log_in()
+    _ = await User.filter(id=anna.id).update(email="", email_key=f"#{anna.id}")
+    await visitor.submit("/glomt-losen", email="okand@example.com")
+    assert await OutgoingMail.filter(to="", kind="reset_password").count() == 1
+
+    data = json.loads(await downloaded(visitor))
+
+    assert "reset_password" not in {row["kind"] for row in data["mails"]}
+
+
 # Who gets them
 
 
