@@ -98,7 +98,7 @@ ASKED_BY_USER = Limit("mail: asked for, signed-in user", 5, _HOUR)  # of each ki
 ASKED_BY_ADDRESS = Limit("mail: asked for, client address", 60, _HOUR)
 # By somebody who knows the password, so that no stranger can use it up.
 TWO_FACTOR_RESETS = Limit("two-factor reset: asked for, user", 5, _HOUR)
-PASSWORD_AGAIN = Limit("password asked again: user", 10, _minutes(5))
+PASSWORD_AGAIN = Limit("password asked again: user or link", 10, _minutes(5))
 
 # Notices about logins: told once, also when a form is sent twice or somebody goes on guessing.
 TOLD_NEW_DEVICE = Limit("notice: new device, user and browser", 1, _minutes(1))

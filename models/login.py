@@ -10,6 +10,7 @@ from functools import cache
 
 from models import alarms, limits, login_notices, passwords
 from models.client import Client
+from models.email_link import EmailLink
 from models.session import KnownDevice
 from models.user import User, email_key
 
@@ -84,9 +85,14 @@ def _door(loop: asyncio.AbstractEventLoop) -> asyncio.Semaphore:
     return asyncio.Semaphore(_AT_ONCE)
 
 
-async def check_again(user_id: int, password: str) -> Outcome:
-    """The signed-in user's password, asked for once more. Raises passwords.Busy."""
-    attempt = await limits.spend(limits.PASSWORD_AGAIN.of(str(user_id)))
+async def check_again(user_id: int, password: str, *, link: EmailLink | None = None) -> Outcome:
+    """The signed-in user's password, asked for once more. Raises passwords.Busy.
+
+    `link`: nobody is signed in, but holds this one. It has a budget of its own: a thief's failures
+    in a stolen session don't keep the owner from choosing a new password.
+    """
+    key = ("link", str(link.id)) if link else (str(user_id),)
+    attempt = await limits.spend(limits.PASSWORD_AGAIN.of(*key))
     if attempt.refused:
         return Outcome(wait=attempt.wait)
     user = await User.get(id=user_id)

@@ -93,7 +93,7 @@ class NewPassword(Page):
         if isinstance(form, ProvingPasswordForm) and not form.failed:
             await self._check_claim(request, user, form)
         if not form.failed:
-            await self._check_it_is_new(user, form)
+            await self._check_it_is_new(link, user, form)
         if form.failed:
             return await self._page(request, user, form, 422)
         password_hash = await passwords.hashed(form.password)
@@ -119,9 +119,9 @@ class NewPassword(Page):
         if wrong and "password" not in form.errors:
             form.errors["password"] = wrong
 
-    async def _check_it_is_new(self, user: User, form: NewPasswordForm) -> None:
+    async def _check_it_is_new(self, link: EmailLink, user: User, form: NewPasswordForm) -> None:
         """Last, and counted: the answer tells whoever holds the link what the password is not."""
-        outcome = await login.check_again(user.id, form.password)
+        outcome = await login.check_again(user.id, form.password, link=link)
         if outcome.wait:
             form.errors["password"] = too_many(outcome.wait)
         elif outcome.user:

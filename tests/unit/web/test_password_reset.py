@@ -413,10 +413,27 @@ async def test_the_page_is_no_way_to_guess_the_password(
     assert "Uppgifterna stämmer inte överens." in page.alert, "nothing without the claim"
 
     right = {"customer_number": "100200", "organisation_suffix": "3378"}
+    link = await EmailLink.get(purpose=Purpose.RESET_PASSWORD)
     for n in range(10):
-        assert not (await login.check_again(mistyped.id, f"gissning {n}")).user
+        assert not (await login.check_again(mistyped.id, f"gissning {n}", link=link)).user
     page = await visitor.submit(NEW_PASSWORD, password=PASSWORD, **right)
     assert "Du har försökt för många gånger." in page.alert
+
+
+async def test_nobody_in_a_stolen_session_keeps_the_owner_from_a_new_password(
+    visitor: Visitor, new_visitor: Callable[[], Visitor], anna: User, outbox: Outbox
+) -> None:
+    thief = new_visitor()
+    await thief.log_in()
+    await opened(visitor, outbox)
+    for n in range(10):
+        await thief.submit("/bekrafta-dig", password=f"gissning {n}")
+    page = await thief.submit("/bekrafta-dig", password="gissning")
+    assert "Du har försökt för många gånger." in page.alert
+
+    page = await visitor.submit(NEW_PASSWORD, password=NEW)
+
+    assert page.path == "/logga-in", page.alert
 
 
 async def test_what_stands_behind_a_link_is_kept_nowhere(
