@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from tortoise.exceptions import IntegrityError
 
 from models import clock, email_takeover, limits, notice
@@ -12,6 +14,9 @@ from models.event import Event
 from models.outgoing_mail import OutgoingMail
 from models.session import Identity, Session
 from models.user import User, email_key
+
+# Before a change of address: a new password from then on may be of the same thief.
+WARY_FOR = timedelta(days=7)
 
 _UNANSWERED = {"used_at": None, "replaced_at": None, "voided_at": None}
 _OF_AN_ADDRESS = (Purpose.NOT_ME, Purpose.UNDO_EMAIL)
@@ -108,11 +113,12 @@ async def undo(link: EmailLink, client: Client) -> bool:
 
 
 def needs_a_password(link: EmailLink, user: User) -> bool:
-    """Whether the password was changed after the address, perhaps by whoever changed both.
+    """Whether the password was changed after the address, or in the days before it.
 
-    Then undoing the one without the other would leave them a way in.
+    Perhaps whoever changed the one changed the other: undoing it alone would leave them a way in.
     """
-    return user.password_changed_at > link.created_at
+    changed_at = user.password_changed_at  # as it was chosen at first, it is no change
+    return changed_at > user.created_at and changed_at > link.created_at - WARY_FOR
 
 
 def restores(link: EmailLink, user: User) -> bool:

@@ -442,6 +442,34 @@ async def test_where_the_password_was_changed_too_undoing_freezes(
     assert (user.email, bool(user.frozen_at)) == (OLD, True)
 
 
+@pytest.mark.parametrize(("days", "path"), [(6, NOT_ME), (8, UNDO)])
+async def test_where_the_password_was_changed_in_the_days_before_undoing_freezes_too(
+    signed_in: Visitor,
+    new_visitor: NewVisitor,
+    anna: User,
+    outbox: Outbox,
+    time: Clock,
+    days: int,
+    path: str,
+) -> None:
+    time.forward(seconds=1)
+    thiefs = "tre röda paraplyer i hallen"
+    passwords = {"current_password": PASSWORD, "new_password": thiefs, "repeated_password": thiefs}
+    await signed_in.submit("/mina-uppgifter/losenord", **passwords)
+    time.forward(days=days)
+    await signed_in.log_in(password=thiefs)
+    await changed(signed_in, outbox, THIEFS)
+
+    owner = new_visitor()
+    page = await owner.visit(await link_in(outbox, OLD, "email_replaced"))
+    assert page.path == path
+    await owner.submit(path)
+
+    assert await address_of(anna) == OLD
+    page = await new_visitor().log_in(OLD, thiefs)
+    assert (page.path == "/logga-in") is (path == NOT_ME), "the thief has the password"
+
+
 async def test_a_password_changed_while_the_page_is_open_stops_the_mere_undoing(
     anna: User, time: Clock
 ) -> None:
