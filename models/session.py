@@ -34,11 +34,12 @@ _START = """
                           authenticated_at, address, user_agent)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
-# Not whose password was changed, or who was frozen, since it was checked: the token leads nowhere,
-# nothing says that they logged in, and their browser becomes no known one.
+# Not whose password was changed, who was frozen or has turned two-factor on since it was checked:
+# the token leads nowhere, nothing says that they logged in, and their browser becomes no known one.
 _CAME_IN = """
     UPDATE users SET last_login_at = ?
-    WHERE id = ? AND password_changed_at = ? AND frozen_at IS NULL"""
+    WHERE id = ? AND password_changed_at = ? AND frozen_at IS NULL
+        AND (two_factor = ? OR two_factor <> ?)"""
 
 
 class Session(Model):
@@ -77,8 +78,9 @@ class Session(Model):
         now, token = clock.now(), tokens.new()
         address, agent = client.address[:45], client.user_agent[:300]
         session = (tokens.hashed(token), user.id, str(how), remembered, now, now, now)
-        # The guard locks the user's row: neither password nor freezing comes in between.
-        guard = (_CAME_IN, (now, user.id, user.password_changed_at))
+        # The guard locks the user's row: nothing of it comes in between.
+        as_checked = (user.password_changed_at, str(user.two_factor), str(TwoFactor.ON))
+        guard = (_CAME_IN, (now, user.id, *as_checked))
         statements = [
             (_START, (*session, address, agent)),
             *KnownDevice.remembering(user.id, client.device),

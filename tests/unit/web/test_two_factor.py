@@ -71,6 +71,19 @@ def codes_on(page: Page) -> list[str]:
 # Slå på
 
 
+async def test_no_login_with_the_password_only_outlives_the_moment_two_factor_is_turned_on(
+    anna: User,
+) -> None:
+    checked = await User.get(id=anna.id)  # as a login does before it makes the hash
+    assert await resume(await Session.start(checked, How.PASSWORD, CLIENT))
+    pending = await Totp.pending(anna)
+    assert (await pending.activate(anna, code(pending.secret))).is_right
+
+    assert await resume(await Session.start(checked, How.PASSWORD, CLIENT)) is None
+    after = await User.get(id=anna.id)
+    assert await resume(await Session.start(after, How.PASSWORD_AND_CODE, CLIENT))
+
+
 async def test_slå_på_ends_the_sessions_that_only_the_password_began(
     visitor: Visitor, new_visitor: Callable[[], Visitor], anna: User, time: Clock
 ) -> None:
