@@ -16,7 +16,7 @@ from models.event import Happened
 from models.session import How
 from web import browsers, guards
 from web.devices import HOW
-from web.downloads import csv_file
+from web.downloads import csv_file, turn
 from web.pages import Page
 from web.rendering import STOCKHOLM, render
 
@@ -118,10 +118,11 @@ class File(Page):
 
     async def get(self, request: Request) -> Response:
         user_id = guards.signed_in(request).user.id
-        events = await Event.history(user_id, most=_MOST_IN_FILE, kinds=SENTENCES.keys())
-        # In a thread: ten thousand of them take a while, and others have pages to get.
-        rows = await run_in_threadpool(_rows, events)
-        return csv_file(rows, "minasidor-handelser.csv")
+        async with turn():
+            events = await Event.history(user_id, most=_MOST_IN_FILE, kinds=SENTENCES.keys())
+            # In a thread: ten thousand of them take a while, and others have pages to get.
+            rows = await run_in_threadpool(_rows, events)
+            return csv_file(rows, "minasidor-handelser.csv")
 
 
 def _page_number(request: Request) -> int:

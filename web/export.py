@@ -15,7 +15,7 @@ from starlette.responses import Response
 from models import Event, User, clock, export
 from models.event import Happened
 from web import guards
-from web.downloads import download
+from web.downloads import download, turn
 from web.events import SENTENCES, sentence
 from web.export_words import LABELS, TITLES, in_words
 from web.forms import Form, text
@@ -58,10 +58,11 @@ class Document(Page):
     """To read and to print: one file, which needs nothing from here."""
 
     async def get(self, request: Request) -> Response:
-        user, found = await _asked_for(request)
         template = request.app.state.templates.get_template("export/document.html")
-        # In a thread: of years of events it takes a while, and others have pages to get.
-        html = await run_in_threadpool(_html, template, user, found)
+        async with turn():
+            user, found = await _asked_for(request)
+            # In a thread: of years of events it takes a while, and others have pages to get.
+            html = await run_in_threadpool(_html, template, user, found)
         return download(html, "minasidor-mina-uppgifter.html", "text/html")
 
 
@@ -69,9 +70,10 @@ class Data(Page):
     """For other programs (GDPR, article 20)."""
 
     async def get(self, request: Request) -> Response:
-        _, found = await _asked_for(request)
-        everything = {"exported_at": clock.now(), **found, "user": found["user"][0]}
-        content = await run_in_threadpool(_json, everything)
+        async with turn():
+            _, found = await _asked_for(request)
+            everything = {"exported_at": clock.now(), **found, "user": found["user"][0]}
+            content = await run_in_threadpool(_json, everything)
         return download(content, "minasidor-mina-uppgifter.json", "application/json")
 
 

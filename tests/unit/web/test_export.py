@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from datetime import timedelta
@@ -274,6 +275,30 @@ async def test_a_file_that_does_not_exist_is_refused(
     page = await visitor.submit(EXPORT, format=format)
     assert page.status == 422
     assert "Välj vilken av filerna du vill ladda ner." in page.alert
+
+
+async def test_of_many_files_at_once_one_is_made_at_a_time(
+    visitor: Visitor, anna: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await visitor.log_in()
+    await downloaded(visitor)
+    making, most, everything = 0, 0, export.everything
+
+    async def counted(user: User) -> dict[str, export.Rows]:
+        nonlocal making, most
+        making += 1
+        most = max(most, making)
+        await asyncio.sleep(0.001)
+        found = await everything(user)
+        making -= 1
+        return found
+
+    monkeypatch.setattr(export, "everything", counted)
+    paths = [DOCUMENT, DATA, "/mina-uppgifter/handelser.csv"] * 5
+    answers = await asyncio.gather(*(visitor.client.get(path) for path in paths))
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert most == 1
 
 
 @pytest.mark.parametrize("format", ["html", "json"])
