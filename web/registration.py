@@ -21,7 +21,6 @@ from models import (
 from models.membership import AccountClosed
 from models.registration import AlreadyFinished, EmailInUse
 from models.session import How, Identity
-from models.totp import turned_on
 from web import claim, cookies, guards, new_password, sessions
 from web.claim import ClaimForm
 from web.errors import Conflict
@@ -258,8 +257,7 @@ class TwoFactorChoice(Page):
     async def post(self, request: Request) -> Response:
         user = await self._user(request)
         form = await EnrolmentForm.read(request)
-        first = user.two_factor is TwoFactor.UNANSWERED
-        effect = turned_on if first else two_factor.turning_on(guards.signed_in(request))
+        effect = two_factor.turning_on(guards.signed_in(request))
         if await enrol(user, form, effect):
             return _finished(request)
         return await self._page(request, user, form, status_code=422)

@@ -100,6 +100,21 @@ async def test_slå_på_ends_the_sessions_that_only_the_password_began(
     assert (await visitor.visit(CREDENTIALS)).status == 200
 
 
+async def test_steg_4_ends_them_too_however_late_it_is_answered(
+    visitor: Visitor, new_visitor: Callable[[], Visitor], anna: User, time: Clock
+) -> None:
+    _ = await User.filter(id=anna.id).update(two_factor=TwoFactor.UNANSWERED)
+    elsewhere = new_visitor()
+    await elsewhere.log_in()
+    await visitor.log_in()
+    secret = (await visitor.visit("/registrera/steg-4")).texts("code")[0]
+
+    page = await visitor.submit("/registrera/steg-4", code=code(secret))
+
+    assert page.path == "/registrera/klart"
+    assert (await elsewhere.visit("/mina-uppgifter")).path == "/logga-in"
+
+
 async def test_a_renewed_apps_row_ends_with_its_date(visitor: Visitor, anna: User) -> None:
     await visitor.log_in()
     page = await visitor.visit(CREDENTIALS)
