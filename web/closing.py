@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models import Totp, User, closing, login
+from models import User, closing
 from web import cookies, guards, sessions
-from web.forms import Form, password
 from web.pages import Page
 from web.rendering import date_and_time, redirect, render
-from web.two_factor import CodeForm, code_error, too_many
+from web.two_factor import PasswordForm, ProofForm, prove
 
 ONLY_ADMINISTRATOR = (
     "Minst en administratör måste finnas kvar. Gör någon annan till administratör först."
 )
-
-
-@dataclass
-class CloseForm(Form):
-    password: str = password()
-
-    def validate(self) -> None:
-        if not self.password:
-            self.errors["password"] = "Ange ditt lösenord."  # noqa: S105 - a sentence
-
-
-@dataclass
-class CloseWithCodeForm(CodeForm, CloseForm):
-    """For whoever has two-factor on."""
-
-    def validate(self) -> None:
-        CloseForm.validate(self)
-        CodeForm.validate(self)
 
 
 class Close(Page):
@@ -51,11 +30,12 @@ class Close(Page):
         if user.closes_at:
             return redirect(request, "closing:close")
         form = await _form_for(user).read(request)
-        form.is_valid()
-        if await closing.relying_on(user.id) or not await self._is_proven(user, form):
+        relied_on = await closing.relying_on(user.id)
+        proven = None if relied_on else await prove(user.id, form)
+        if proven is None:
             return await self._page(request, user, form, 422)
         try:
-            erased_at = await closing.close(user, sessions.client(request))
+            erased_at = await closing.close(proven, sessions.client(request))
         except closing.OnlyAdministrator:  # the other one was a moment quicker
             return await self._page(request, user, form, 422)
         if erased_at is None:
@@ -66,30 +46,15 @@ class Close(Page):
         cookies.delete(response, request, "session")
         return response
 
-    async def _is_proven(self, user: User, form: CloseForm) -> bool:
-        """Password and code. The password first: without it no code can be tried."""
-        if form.failed:
-            return False
-        outcome = await login.check_again(user.id, form.password)
-        if not outcome.user:
-            wrong = too_many(outcome.wait) if outcome.wait else "Lösenordet stämmer inte."
-            form.errors["password"] = wrong
-        elif isinstance(form, CodeForm):
-            answer = await Totp.accepts(user.id, form.code)
-            if not answer.is_right:
-                form.errors["code"] = code_error(answer)
-        return not form.failed
-
     async def _page(
-        self, request: Request, user: User, form: CloseForm, status_code: int = 200
+        self, request: Request, user: User, form: PasswordForm, status_code: int = 200
     ) -> Response:
-        form.password = ""
         relying = await closing.relying_on(user.id)
         if relying and status_code >= 400:
             form.errors, form.error = {}, ONLY_ADMINISTRATOR
         context = {
             "form": form,
-            "with_code": isinstance(form, CodeForm),
+            "with_code": isinstance(form, ProofForm),
             "undo_days": closing.UNDO_FOR.days,
             "relying": relying,
             "accounts": await closing.reached_by(user.id),
@@ -114,5 +79,5 @@ async def _user(request: Request) -> User:
     return await User.get(id=guards.signed_in_or_closing(request).user.id)
 
 
-def _form_for(user: User) -> type[CloseForm]:
-    return CloseWithCodeForm if user.has_two_factor else CloseForm
+def _form_for(user: User) -> type[PasswordForm]:
+    return ProofForm if user.has_two_factor else PasswordForm
