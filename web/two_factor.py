@@ -10,12 +10,13 @@ from datetime import timedelta
 import segno
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from models import RecoveryCode, Totp, TwoFactor, User, login, numbers, two_factor
 from models.session import Identity
 from models.totp import Answer, Effect, Verdict
 from web import guards, sessions
+from web.downloads import download
 from web.forms import Form, password, secret, text
 from web.pages import Page
 from web.rendering import STOCKHOLM, SeeOther, redirect, render
@@ -239,13 +240,8 @@ class RecoveryCodesFile(Page):
             *codes,
             "",
         ]
-        return PlainTextResponse(
-            "\r\n".join(lines),
-            headers={
-                "Content-Disposition": 'attachment; filename="minasidor-aterstallningskoder.txt"',
-                "Cache-Control": "no-store",
-            },
-        )
+        name = "minasidor-aterstallningskoder.txt"
+        return download("\r\n".join(lines), name, "text/plain")
 
 
 # The pages that show recovery codes, and have them say which of the two they are.

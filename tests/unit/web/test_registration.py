@@ -82,6 +82,10 @@ async def test_two_factor_at_steg_4_shows_ten_recovery_codes_until_they_are_save
     assert len(codes) == 10
     again = await visitor.visit("/registrera/klart")
     assert re.findall(r"\b\d{4} \d{4} \d{4} \d{4}\b", again.text) == codes
+    file = await visitor.client.get("/mina-uppgifter/aterstallningskoder.txt")
+    assert all(each in file.text for each in codes)
+    assert file.headers["content-type"] == "text/plain; charset=utf-8"
+    assert file.headers["content-security-policy"].endswith("; sandbox"), "as every download"
 
     page = await visitor.submit(
         "/mina-uppgifter/aterstallningskoder",
