@@ -11,7 +11,7 @@ from models import EmailLink, User, email_change
 from models.email_link import Purpose
 from models.session import Identity
 from models.user import email_key
-from web import cookies, guards, sessions
+from web import cookies, guards, kept_form, sessions
 from web.email_links import TOO_MANY_MAILS, Dead, OpenLink, noticed, unkept
 from web.forms import Form, email_error, text
 from web.pages import Page
@@ -37,9 +37,12 @@ class NewAddress(Page):
     """Asks for the new address. The old one counts until a link to the new one is opened."""
 
     template = "email_change/new_address.html"
+    keeps = NewAddressForm
 
     async def get(self, request: Request) -> Response:
-        return await self._page(request, guards.recently_confirmed(request), NewAddressForm())
+        identity, form = guards.recently_confirmed(request), NewAddressForm()
+        kept_form.refill(request, form)
+        return await self._page(request, identity, form)
 
     async def post(self, request: Request) -> Response:
         identity = guards.recently_confirmed(request)

@@ -16,25 +16,12 @@ from models.databases import Unavailable
 from models.session import Identity
 from web import guards, kept_form, login, sessions
 from web.log import request_id
+from web.made_for import Conflict
 from web.rendering import SeeOther, render
 
 _log = logging.getLogger("minasidor.error")
 _PAGES = {400, 403, 404, 405, 409, 410, 413, 429, 500, 503}
 RETRY_AFTER = "10"  # seconds
-
-
-class Conflict(HTTPException):
-    """409: the form was made for another customer account than the one that is now chosen."""
-
-    def __init__(
-        self, *, customer_account_name: str | None, retry_path: str, other_path: str
-    ) -> None:
-        super().__init__(409)
-        self.context = {
-            "customer_account_name": customer_account_name,
-            "retry_path": retry_path,
-            "other_path": other_path,
-        }
 
 
 async def response_to(request: Request, error: Exception) -> Response:
@@ -90,10 +77,18 @@ def page(
         "reason": "access",
         "customer_account_name": None,
         "retry_path": request.app.url_path_for("home"),
-        "other_path": request.app.url_path_for("home"),
+        "other_path": None,
         **(context or {}),
     }
-    response = render(request, f"errors/{shown}.html", everything, status, secret=True)
+    # After a conflict the header above the form is somebody else's, or of another account.
+    response = render(
+        request,
+        f"errors/{shown}.html",
+        everything,
+        status,
+        secret=True,
+        whole_page=status == 409,
+    )
     response.headers.update(headers or {})
     return response
 

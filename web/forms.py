@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from models.user import email_key
+from web import made_for
 
 _EMAIL = re.compile(r"[^\s@,;:<>()\[\]\"\\]+@[^\s@,;:<>()\[\]\"\\.]+(\.[^\s@,;:<>()\[\]\"\\.]+)+")
 
@@ -39,10 +40,12 @@ class Form:
 
     @classmethod
     async def read(cls, request: Request) -> Self:
-        """What was sent. Raises 400 when a field was sent twice (ASVS 15.3.7)."""
+        """What was sent. Raises 400 when a field was sent twice (ASVS 15.3.7), and 409 when it
+        stood on the page of somebody else than who is signed in now."""
         sent = await request.form()
         if len(sent.multi_items()) != len(sent):
             raise HTTPException(400)
+        made_for.check(request, sent)
         values = {f.name: str(sent.get(f.name, "")) for f in fields(cls) if f.init}
         return cls(**{f.name: _taken(values[f.name], f.metadata) for f in fields(cls) if f.init})
 

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from models import keys
-from web import cookies
+from web import cookies, made_for
 from web.forms import Form
 from web.signing import signer
 
@@ -25,25 +25,14 @@ _NO_ROW = ""
 _LONGEST = 2000  # bytes of what was typed: as a cookie it must stay below 4096 (ASVS 3.3.5)
 
 
-def made_for(user_id: int) -> str:
-    """For a hidden field of a signed-in page's form: whose page it is.
-
-    The session that a form was sent with may be gone, row and all, and then nothing else tells
-    whose it was. Without this, whoever logs in next at that browser would be shown it.
-    """
-    return signer("made_for").dumps(user_id)
-
-
 async def keep(request: Request) -> str:
     """What was sent, sealed for whoever the form was made for; '' if it cannot or need not be."""
     form_class: type[Form] | None = getattr(request.scope.get("endpoint"), "keeps", None)
     if request.method != "POST" or form_class is None:
         return ""
-    form = await form_class.read(request)
-    try:
-        user_id = signer("made_for").loads(str((await request.form()).get("made_for", "")))
-    except BadSignature:
-        return ""
+    form, user_id = await form_class.read(request), made_for.user_of(await request.form())
+    if user_id is None:
+        return ""  # else whoever logs in next at that browser would be shown it
     typed = json.dumps([user_id, request.url.path, form.typed], ensure_ascii=False)
     if len(typed.encode()) > _LONGEST:
         return ""

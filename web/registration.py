@@ -23,9 +23,9 @@ from models.registration import AlreadyFinished, EmailInUse
 from models.session import How, Identity
 from web import claim, cookies, guards, new_password, sessions
 from web.claim import ClaimForm
-from web.errors import Conflict
 from web.forms import Form, email_error, password, text
 from web.login import landing
+from web.made_for import Conflict
 from web.pages import Page
 from web.person import PersonForm
 from web.rendering import SeeOther, redirect, render

@@ -18,7 +18,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from web import cookies, kept_form
+from web import cookies
+from web.made_for import made_for
 from web.settings import ROOT, Settings
 from web.signing import signer
 
@@ -142,7 +143,7 @@ def environment(settings: Settings) -> Environment:
         cache_size=-1,
     )
     made.globals.update(settings=settings, path_for=path_for, static=static, icon=icon)
-    made.globals["made_for"] = kept_form.made_for
+    made.globals["made_for"] = made_for
     if settings.live_reload:
         from web.development import live_reload
 

@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from models import CustomerAccount, Membership, Session, Totp, User, keys
+from models import CustomerAccount, EmailLink, Membership, Session, Totp, User, keys
+from models.email_link import Purpose
 from tests.unit.conftest import PASSWORD, Clock, Visitor, a_user, code
 from tests.unit.page import Page
 from web import guards, my_details
@@ -23,7 +24,13 @@ from web.signing import signer
 
 pytestmark = pytest.mark.anyio
 DETAILS, ADD, LOGIN = "/mina-uppgifter", "/lagg-till-kundkonto", "/logga-in"
+ADDRESS = "/mina-uppgifter/epost"
 TYPED = {"given_name": "Anna", "family_name": "Andersson", "phone": "070-174 06 99"}
+KEEPING = {
+    DETAILS: TYPED,
+    ADD: {"customer_number": "100 900", "organisation_suffix": "7711"},
+    ADDRESS: {"email": "ny@example.com"},
+}
 KEPT = "Du har loggats ut. Logga in igen, så finns det du skrev kvar."
 UNSAVED = "Det du skrev är inte sparat än. Kontrollera uppgifterna och skicka igen."
 
@@ -263,6 +270,80 @@ async def test_a_field_sent_twice_is_refused_as_ever(visitor: Visitor, anna: Use
     assert (await visitor.client.post(DETAILS, data=body)).status_code == 400
 
 
+# Somebody else is signed in at that browser by now
+
+
+async def test_a_page_of_somebody_else_saves_nothing_for_whoever_is_signed_in_now(
+    visitor: Visitor, anna: User, account: CustomerAccount
+) -> None:
+    bo = await a_user("bo@example.com", given_name="Bo", family_name="Berg")
+    await visitor.log_in()
+    made_for = {path: (await visitor.visit(path)).value("made_for") or "" for path in (*KEEPING,)}
+    await visitor.log_in("bo@example.com")
+
+    for path, typed in KEEPING.items():
+        page = await visitor.submit(path, made_for=made_for[path], **typed)
+        assert (page.status, page.heading) == (409, "Någon annan är inloggad nu"), path
+        assert "Fortsätt som Bo Berg" in page.text
+        assert (await visitor.visit(path)).status == 200
+
+    left = await User.get(id=bo.id)
+    assert (left.given_name, left.phone) == ("Bo", "")
+    assert not await EmailLink.exists(purpose=Purpose.CHANGE_EMAIL)
+    passwords = {"current_password": PASSWORD, "new_password": "vinden-drar-ett-lass"}
+    page = await visitor.submit(f"{DETAILS}/losenord", made_for=made_for[DETAILS], **passwords)
+    assert page.status == 409
+
+
+async def test_the_page_that_says_so_brings_the_header_of_who_is_signed_in(
+    visitor: Visitor, anna: User
+) -> None:
+    _ = await a_user("bo@example.com", given_name="Bo", family_name="Berg")
+    await visitor.log_in()
+    made_for = (await visitor.visit(DETAILS)).value("made_for") or ""
+    await visitor.log_in("bo@example.com")
+
+    answer = await visitor.htmx("POST", DETAILS, made_for=made_for, **TYPED)
+
+    assert (answer.status_code, answer.headers["hx-retarget"]) == (409, "body")
+    assert "Huvudmeny" in answer.text
+
+
+async def test_it_is_told_also_where_the_password_is_to_be_given_again_first(
+    visitor: Visitor, anna: User, time: Clock
+) -> None:
+    _ = await a_user("bo@example.com")
+    await visitor.log_in()
+    made_for = (await visitor.visit(ADDRESS)).value("made_for") or ""
+    await visitor.log_in("bo@example.com")
+    time.forward(minutes=11)
+
+    page = await visitor.submit(ADDRESS, made_for=made_for, email="ny@example.com")
+
+    assert page.status == 409
+
+
+# The new address, which asks for the password again
+
+
+async def test_the_new_address_comes_back_after_the_password(
+    visitor: Visitor, anna: User, time: Clock
+) -> None:
+    await visitor.log_in()
+    made_for = (await visitor.visit(ADDRESS)).value("made_for") or ""
+    time.forward(minutes=11)
+
+    page = await visitor.submit(ADDRESS, made_for=made_for, email="ny@example.com")
+    assert page.heading == "Bekräfta att det är du"
+    page = await visitor.submit(
+        "/bekrafta-dig", next=page.value("next") or "", password=PASSWORD
+    )
+
+    assert (page.path, page.value("email")) == (ADDRESS, "ny@example.com")
+    assert UNSAVED in page.alert
+    assert not await EmailLink.exists(purpose=Purpose.CHANGE_EMAIL)
+
+
 # What is kept
 
 
@@ -297,7 +378,7 @@ async def test_each_page_that_keeps_a_form_says_whom_it_was_made_for_and_gets_it
         for endpoint in [route.endpoint]
         if isinstance(endpoint, type) and issubclass(endpoint, web_pages.Page) and endpoint.keeps
     }
-    assert {DETAILS, ADD} <= keeping.keys()
+    assert keeping.keys() == KEEPING.keys()
     for path, form in keeping.items():
         await visitor.log_in()
         typed = dict.fromkeys(form().typed, "4711")
