@@ -114,6 +114,7 @@ def test_development_tools_are_not_loaded_in_production() -> None:
             "itsdangerous",
             {
                 "web/kept_form.py",
+                "web/made_for.py",
                 "web/next_path.py",
                 "web/password_reset.py",
                 "web/rendering.py",
