@@ -7,10 +7,12 @@ import re
 import tomllib
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from models.limits import Limit
+from web import cookies
 
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = tomllib.loads((ROOT / "tests" / "asvs.toml").read_text())["requirement"]
@@ -123,6 +125,12 @@ def test_security_md_lists_every_purpose_of_a_key() -> None:
 
     assert purposes >= {"totp", "mail", "limit", "next"}
     assert {purpose for purpose in purposes if f"`{purpose}`" not in SECURITY} == set()
+
+
+def test_security_md_lists_every_cookie() -> None:
+    section = SECURITY.split("\n## Cookies\n")[1].split("\n## ")[0]
+
+    assert set(re.findall(r"^\| `(\w+)`", section, re.MULTILINE)) == set(get_args(cookies.Name))
 
 
 def test_security_md_holds_what_others_look_for() -> None:

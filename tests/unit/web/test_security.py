@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import html5lib
 import httpx2
@@ -54,7 +54,7 @@ from tests.unit.conftest import (
     code,
     plain,
 )
-from web import next_path
+from web import cookies, next_path
 from web.app import create_app
 from web.log import JsonLines, ReadableLines
 from web.middleware.headers import HEADERS
@@ -334,7 +334,7 @@ async def test_looking_from_another_site_is_allowed_and_still_changes_nothing(
 # What every answer carries
 
 COOKIE = re.compile(
-    r"__Host-(session|registration|device|login_tab|link|flash|kept_form)="
+    rf"__Host-({'|'.join(get_args(cookies.Name))})="
     r'("[^"]*"|[^;"]*)((?:; [^;]+)*)'
 )
 
