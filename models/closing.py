@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from models import clock, notice
-from models.client import Client
 from models.databases import atomic, execute_many, fetch
 from models.email_link import EmailLink
 from models.event import Event
@@ -46,7 +45,7 @@ async def relying_on(user_id: int) -> list[str]:
     return await _relying_on(user_id, administrators=1)
 
 
-async def close(user: User, client: Client) -> datetime | None:
+async def close(user: User) -> datetime | None:
     """Nobody gets further than to the undoing of it any more; when the user will be erased.
 
     None when the password was changed, or the user frozen or closed, a moment before. Raises
@@ -69,18 +68,18 @@ async def close(user: User, client: Client) -> datetime | None:
             raise OnlyAdministrator
         await Session.end_all(user.id)
         await EmailLink.void_all(user.id)
-        await Event.record("user.closing", user=user, address=client.address[:45])
+        await Event.record("user.closing", user=user)
         await notice.tell(user, "closing", closes_at=closes_at.isoformat())
     return closes_at
 
 
-async def undo(user: User, client: Client) -> bool:
+async def undo(user: User) -> bool:
     """'Ångra': the user account is open as before. False if it was, or if the user is erased."""
     async with atomic():
         await User.lock(user.id)
         if not await open_again(user.id):
             return False
-        await Event.record("user.reopened", user=user, address=client.address[:45])
+        await Event.record("user.reopened", user=user)
         await notice.tell(user, "reopened")
     return True
 

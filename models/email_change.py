@@ -7,7 +7,6 @@ from datetime import timedelta
 from tortoise.exceptions import IntegrityError
 
 from models import clock, email_takeover, limits, notice
-from models.client import Client
 from models.databases import atomic
 from models.email_link import EmailLink, Purpose, State
 from models.event import Event
@@ -26,7 +25,7 @@ class Taken(Exception):
     """The address belongs to another user, who has confirmed it."""
 
 
-async def ask(identity: Identity, email: str, client: Client) -> bool:
+async def ask(identity: Identity, email: str) -> bool:
     """Mail a link to the new address; the newest one counts. False when too many were asked for.
 
     If another user has confirmed the address, 'Du har redan ett konto' goes there instead, the
@@ -51,7 +50,7 @@ async def ask(identity: Identity, email: str, client: Client) -> bool:
                 "change_email", email, link=link, token=token, name=user.given_name
             )
         if before is None or email_key(before.email) != key:  # else it was only sent again
-            await Event.record("email.change_asked", user=user, address=client.address[:45])
+            await Event.record("email.change_asked", user=user)
             if user.email_confirmed_at:
                 await notice.tell(user, "email_change_asked")
     return True
@@ -74,7 +73,7 @@ async def withdraw(user_id: int) -> None:
     await asked.update(voided_at=clock.now())
 
 
-async def confirm(link: EmailLink, client: Client) -> bool:
+async def confirm(link: EmailLink) -> bool:
     """The new address is the user's, and proven. Of several at once exactly one gets True.
 
     From a user who never confirmed it, it is taken over. Raises Taken.
@@ -88,14 +87,14 @@ async def confirm(link: EmailLink, client: Client) -> bool:
                 _ = await email_takeover.free(holder, link.email)
             await _move(user, link.email)
             await EmailLink.void_all(user.id)
-            await Event.record("email.changed", user=user, address=client.address[:45])
+            await Event.record("email.changed", user=user)
             await _tell_both(user, link.email)
     except IntegrityError as taken:  # the database's word: nobody has two users' address
         raise Taken from taken
     return True
 
 
-async def undo(link: EmailLink, client: Client) -> bool:
+async def undo(link: EmailLink) -> bool:
     """'Ångra bytet', from the old address. Of several at once exactly one gets True.
 
     Whoever changed it may be a thief: all sessions and links end. Raises Taken.
@@ -104,7 +103,7 @@ async def undo(link: EmailLink, client: Client) -> bool:
         user, holder = await locked(link)
         if needs_a_password(link, user) or not await link.consume():
             return False
-        if not await restore(link, user, holder, client):
+        if not await restore(link, user, holder):
             raise Taken
         await Session.end_all(user.id)
         await EmailLink.void_all(user.id)
@@ -126,7 +125,7 @@ def restores(link: EmailLink, user: User) -> bool:
     return email_key(link.email) != user.email_key
 
 
-async def restore(link: EmailLink, user: User, holder: User | None, client: Client) -> bool:
+async def restore(link: EmailLink, user: User, holder: User | None) -> bool:
     """Give the user back the address that a notice was mailed to. False if it is taken.
 
     Of a chain of changes the earliest address wins: what was mailed to later ones dies, so that
@@ -142,7 +141,7 @@ async def restore(link: EmailLink, user: User, holder: User | None, client: Clie
             await _move(user, link.email)
     except IntegrityError:
         return False
-    await Event.record("email.undone", user=user, address=client.address[:45])
+    await Event.record("email.undone", user=user)
     await _tell_without_link("email_undone", user)
     return True
 

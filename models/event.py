@@ -79,19 +79,14 @@ class Event(Model):
         user_id: int | None = None,
         customer_account: CustomerAccount | None = None,
         customer_account_id: int | None = None,
-        address: str = "",
         operator: str = "",
         **data: str | int,
     ) -> None:
-        """Write it down, in the transaction of the change itself. Never a secret among `data`.
-
-        The client address is that of the request being answered, unless another one is given.
-        """
+        """Write it down, in the transaction of the change itself. Never a secret among `data`."""
         sql, parameters = cls.recording(
             kind,
             user_id=user.id if user else user_id,
             customer_account_id=customer_account.id if customer_account else customer_account_id,
-            address=address,
             operator=operator,
             **data,
         )
@@ -104,12 +99,11 @@ class Event(Model):
         *,
         user_id: int | None = None,
         customer_account_id: int | None = None,
-        address: str = "",
         operator: str = "",
         **data: str | int,
     ) -> Statement:
         """The same as a statement, for `execute_all` and `execute_if`."""
-        address = address or asking.get().address[:45]
+        address = asking.get().address[:45]
         values = (user_id, customer_account_id, address, operator, json.dumps(data))
         return _RECORD, (clock.now(), kind, *values)
 

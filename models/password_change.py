@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 
 from models import clock, notice
-from models.client import Client
 from models.customer_account import CustomerAccount
 from models.databases import atomic
 from models.email_link import EmailLink
@@ -24,7 +23,7 @@ class _TooLate(Exception):
     """Undoes what was begun."""
 
 
-async def change(identity: Identity, user: User, password_hash: str, client: Client) -> str | None:
+async def change(identity: Identity, user: User, password_hash: str) -> str | None:
     """The signed-in user's own change; the new token of this session, which alone goes on.
 
     None when the session ended, or the password was changed or the user frozen a moment before.
@@ -37,7 +36,7 @@ async def change(identity: Identity, user: User, password_hash: str, client: Cli
             token = await authenticated_again(identity)
             if token is None:
                 raise _TooLate
-            await Event.record("password.changed", user=user, address=client.address[:45])
+            await Event.record("password.changed", user=user)
             await notice.tell(user, "password_changed")
             return token
     return None

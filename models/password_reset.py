@@ -45,7 +45,7 @@ async def proves_ownership(user: User, numbers: tuple[str, str], client: Client)
     )
 
 
-async def finish(link: EmailLink, password_hash: str, client: Client) -> bool:
+async def finish(link: EmailLink, password_hash: str) -> bool:
     """Use the link up and set the password. Of several at once exactly one gets True.
 
     Two-factor stays as it is, and nobody is logged in.
@@ -60,13 +60,13 @@ async def finish(link: EmailLink, password_hash: str, client: Client) -> bool:
             if not await password_change.replace(user, password_hash, by_mail=True):
                 raise _TooLate
             await Session.end_all(user.id)
-            await Event.record("password.reset", user=user, address=client.address[:45])
+            await Event.record("password.reset", user=user)
             await notice.tell(user, "password_changed")
         return True
     return False
 
 
-async def freeze(link: EmailLink, client: Client) -> bool:
+async def freeze(link: EmailLink) -> bool:
     """'Det var inte jag': nobody gets in until a new password is set by mail.
 
     Sessions end and outstanding links die; no factor is asked for, since somebody else may have
@@ -77,14 +77,14 @@ async def freeze(link: EmailLink, client: Client) -> bool:
         user, holder = await email_change.locked(link)
         if not await link.consume():
             return False
-        if not await email_change.restore(link, user, holder, client):
+        if not await email_change.restore(link, user, holder):
             await email_change.disown(user)
         user = await User.get(id=user.id)
         _ = await User.filter(id=user.id).update(frozen_at=clock.now())
         await Session.end_all(user.id)
         await EmailLink.void_all(user.id)
         _ = await closing.open_again(user.id)  # whoever closed it was not the user either
-        await Event.record("user.frozen", user=user, address=client.address[:45])
+        await Event.record("user.frozen", user=user)
         await _send("frozen", user)
     return True
 

@@ -147,7 +147,7 @@ class Registration(Model):
             active_customer_account_id=account.id,
         )
         _ = await Registration.filter(id=self.id).update(user_id=user.id)
-        await Event.record("user.created", user=user, address=client.address[:45])
+        await Event.record("user.created", user=user)
         _ = await Membership.admit(user, account)
         await welcome(user)
         return await Session.start(user, How.REGISTRATION, client)

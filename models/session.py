@@ -84,7 +84,7 @@ class Session(Model):
         statements = [
             (_START, (*session, address, agent)),
             *KnownDevice.remembering(user.id, client.device),
-            Event.recording("login", user_id=user.id, address=address, how=how, user_agent=agent),
+            Event.recording("login", user_id=user.id, how=how, user_agent=agent),
         ]
         unusual = await login_notices.Unusual.of(user, client, KnownDevice.hashed(client.device))
         if how is How.REGISTRATION or not unusual:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 
 from models import notice, totp
-from models.client import Client
 from models.databases import atomic
 from models.email_link import EmailLink
 from models.event import Event
@@ -27,7 +26,7 @@ def turning_on(identity: Identity) -> Effect:
     return turned_on
 
 
-async def turn_off(identity: Identity, user: User, client: Client) -> str | None:
+async def turn_off(identity: Identity, user: User) -> str | None:
     """Inaktivera, once password and code are proven; the new token of this session.
 
     It alone goes on, and outstanding links die. None when it was turned off, or the session ended,
@@ -51,7 +50,7 @@ async def turn_off(identity: Identity, user: User, client: Client) -> str | None
             token = await authenticated_again(identity)
             if token is None:
                 raise TooLate
-            await Event.record("two_factor.off", user=user, address=client.address[:45])
+            await Event.record("two_factor.off", user=user)
             await notice.tell(user, "two_factor_off")
             return token
     return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from models import clock, limits, notice
-from models.client import Client
 from models.databases import atomic, execute
 from models.email_link import EmailLink, Purpose
 from models.event import Event
@@ -20,7 +19,7 @@ DELAYED_WITHIN = timedelta(hours=72)  # of a password set by a mailed link
 DELAY = timedelta(hours=24)
 
 
-async def ask(user: User, client: Client) -> None:
+async def ask(user: User) -> None:
     """Mail a link to the user, whose password was right. Past the limit nothing shows.
 
     A delayed link is kept, however often it is asked for: else it would never come.
@@ -44,7 +43,7 @@ async def ask(user: User, client: Client) -> None:
         _ = await OutgoingMail.write(
             "reset_two_factor", user.email, link=link, token=token, name=user.given_name
         )
-        await Event.record("two_factor.reset_asked", user=user, address=client.address[:45])
+        await Event.record("two_factor.reset_asked", user=user)
         if delayed_until:
             sent_at = delayed_until.isoformat()
             await notice.tell(user, "two_factor_reset_asked", sent_at=sent_at)
@@ -57,7 +56,7 @@ async def asked(user: User) -> EmailLink | None:
     return newest if newest and newest.is_open else None
 
 
-def resetting(challenge: LoginChallenge, link: EmailLink, client: Client) -> Effect:
+def resetting(challenge: LoginChallenge, link: EmailLink) -> Effect:
     """The effect of the new app's first code: it takes the place of the old one.
 
     Half-login and link are used up, all sessions and other links end. Both are looked at once
@@ -72,7 +71,7 @@ def resetting(challenge: LoginChallenge, link: EmailLink, client: Client) -> Eff
             raise TooLate
         await Session.end_all(user.id)
         await EmailLink.void_all(user.id)
-        await Event.record("two_factor.reset", user=user, address=client.address[:45])
+        await Event.record("two_factor.reset", user=user)
         await execute(_TELL_CUSTOMERS, clock.now(), user.id)
         await notice.tell(user, "two_factor_reset")
 

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from models import User, closing
-from web import cookies, guards, sessions
+from web import cookies, guards
 from web.pages import Page
 from web.rendering import date_and_time, redirect, render
 from web.two_factor import PasswordForm, ProofForm, prove
@@ -35,7 +35,7 @@ class Close(Page):
         if proven is None:
             return await self._page(request, user, form, 422)
         try:
-            erased_at = await closing.close(proven, sessions.client(request))
+            erased_at = await closing.close(proven)
         except closing.OnlyAdministrator:  # the other one was a moment quicker
             return await self._page(request, user, form, 422)
         if erased_at is None:
@@ -70,7 +70,7 @@ class Undo(Page):
 
     async def post(self, request: Request) -> Response:
         user = await _user(request)
-        undone = await closing.undo(user, sessions.client(request))
+        undone = await closing.undo(user)
         flash = "Välkommen tillbaka! Ditt användarkonto är öppet igen." if undone else None
         return redirect(request, "my_details:personal_details", whole_page=True, flash=flash)
 

@@ -11,7 +11,7 @@ from models import EmailLink, User, email_change
 from models.email_link import Purpose
 from models.session import Identity
 from models.user import email_key
-from web import cookies, guards, kept_form, sessions
+from web import cookies, guards, kept_form
 from web.email_links import TOO_MANY_MAILS, Dead, OpenLink, noticed, unkept
 from web.forms import Form, email_error, text
 from web.pages import Page
@@ -51,7 +51,7 @@ class NewAddress(Page):
             form.errors["email"] = SAME
         if form.failed:
             return await self._page(request, identity, form, status_code=422)
-        if not await email_change.ask(identity, form.email, sessions.client(request)):
+        if not await email_change.ask(identity, form.email):
             form.error = TOO_MANY_MAILS
             return await self._page(request, identity, form, status_code=422)
         return redirect(
@@ -80,7 +80,7 @@ class SendAgain(Page):
         email = await pending_address(identity.user.id)
         if not email:  # too old, or confirmed meanwhile
             return redirect(request, "email_change:new_address", whole_page=True)
-        sent = await email_change.ask(identity, email, sessions.client(request))
+        sent = await email_change.ask(identity, email)
         sentence = _sent_to(email) if sent else TOO_MANY_MAILS
         return redirect(request, "my_details:personal_details", whole_page=True, flash=sentence)
 
@@ -109,7 +109,7 @@ class Undo(Page):
     async def post(self, request: Request) -> Response:
         link = await self._link(request)
         try:
-            undone = await email_change.undo(link, sessions.client(request))
+            undone = await email_change.undo(link)
         except email_change.Taken:
             return self._page(request, link, ADDRESS_TAKEN, status_code=422)
         if not undone:

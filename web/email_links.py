@@ -87,7 +87,7 @@ class ConfirmEmail(Page):
     async def _confirm(self, request: Request, link: EmailLink) -> bool:
         if link.purpose is Purpose.CHANGE_EMAIL:
             try:
-                return await email_change.confirm(link, sessions.client(request))
+                return await email_change.confirm(link)
             except email_change.Taken:
                 await email_change.withdraw(guards.signed_in(request).user.id)
                 raise SeeOther("email_change:new_address", flash=TAKEN, whole_page=True) from None
@@ -161,7 +161,7 @@ class Notice(Page):
         return response
 
     async def _freeze(self, request: Request, link: EmailLink) -> str:
-        if not await password_reset.freeze(link, sessions.client(request)):
+        if not await password_reset.freeze(link):
             raise SeeOther("email_links:notice")  # which says why
         return FROZEN if (await User.get(id=link.user_id)).email else FROZEN_FOR_GOOD
 

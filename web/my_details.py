@@ -96,8 +96,7 @@ class Password(Page):
         if checked is None:
             return await page(request, user, form, status_code=422)
         password_hash = await passwords.hashed(form.new_password)
-        client = sessions.client(request)
-        token = await password_change.change(identity, checked, password_hash, client)
+        token = await password_change.change(identity, checked, password_hash)
         if token is None:
             form.errors["current_password"] = WRONG_PASSWORD
             return await page(request, user, form, status_code=422)

@@ -97,7 +97,7 @@ class NewPassword(Page):
         if form.failed:
             return await self._page(request, user, form, 422)
         password_hash = await passwords.hashed(form.password)
-        if not await password_reset.finish(link, password_hash, sessions.client(request)):
+        if not await password_reset.finish(link, password_hash):
             return redirect(request, "password_reset:new_password")  # which says why
         response = redirect(
             request,

@@ -153,7 +153,7 @@ class Deactivate(Page):
         user = await prove(identity.user.id, form)
         if user is None:
             return render(request, self.template, {"form": form}, 422, secret=True)
-        token = await two_factor.turn_off(identity, user, sessions.client(request))
+        token = await two_factor.turn_off(identity, user)
         if token is None:
             return redirect(request, "my_details:credentials", whole_page=True)
         response = redirect(request, "my_details:credentials", whole_page=True, flash=TURNED_OFF)

@@ -39,7 +39,7 @@ class Ask(Page):
         challenge = await _half_login(request)
         if not challenge.user.email:  # somebody else proved it to be theirs
             return redirect(request, "two_factor_reset:ask")
-        await two_factor_reset.ask(challenge.user, sessions.client(request))
+        await two_factor_reset.ask(challenge.user)
         return redirect(request, "two_factor_reset:sent")
 
 
@@ -151,8 +151,8 @@ class NewApp(Page):
         except email_links.Dead:
             # The page says why; or leads on, if this was sent twice.
             return redirect(request, "two_factor_reset:new_app")
-        form, client = await EnrolmentForm.read(request), sessions.client(request)
-        if await enrol(challenge.user, form, two_factor_reset.resetting(challenge, link, client)):
+        form = await EnrolmentForm.read(request)
+        if await enrol(challenge.user, form, two_factor_reset.resetting(challenge, link)):
             return await self._log_in(request, challenge)
         _ = await self._proven(request)  # says so if it is too late for any code
         return await self._page(request, challenge.user, form, status_code=422)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -28,6 +29,7 @@ from models import (
     keys,
     passwords,
 )
+from models.client import Client, asking
 from models.databases import migrations
 from models.user import email_key
 from tests.unit.page import Page
@@ -120,6 +122,16 @@ async def an_account(
     account.identify_by(organisation_number)
     await account.save()
     return account
+
+
+@contextmanager
+def asked_from(address: str) -> Iterator[None]:
+    """What is recorded meanwhile was asked for from there."""
+    token = asking.set(Client(address))
+    try:
+        yield
+    finally:
+        asking.reset(token)
 
 
 async def a_user(email: str = "anna@example.com", password: str = PASSWORD, **more: Any) -> User:

@@ -60,7 +60,7 @@ async def administrators(account: CustomerAccount) -> int:
 
 async def close(user: User) -> str:
     try:
-        return "closed" if await closing.close(user, HERE) else "too late"
+        return "closed" if await closing.close(user) else "too late"
     except closing.OnlyAdministrator:
         return "refused"
 
@@ -71,7 +71,7 @@ async def test_sessions_links_and_the_administrators_place_go_at_once(
     _ = await Session.start(anna, How.PASSWORD, HERE)
     link, _ = await EmailLink.issue(Purpose.RESET_PASSWORD, email=anna.email, user_id=anna.id)
 
-    closes_at = await closing.close(anna, HERE)
+    closes_at = await closing.close(anna)
 
     assert closes_at == time.now() + timedelta(days=14)
     assert not await Session.exists(user_id=anna.id)
@@ -84,12 +84,12 @@ async def test_sessions_links_and_the_administrators_place_go_at_once(
 async def test_undone_all_is_as_it_was(anna: User, account: CustomerAccount) -> None:
     assert await close(anna) == "closed"
 
-    assert await closing.undo(anna, HERE)
+    assert await closing.undo(anna)
 
     assert (await User.get(id=anna.id)).closes_at is None
     assert await administrators(account) == 1
     assert await OutgoingMail.exists(kind="reopened", to=anna.email)
-    assert not await closing.undo(anna, HERE), "there is nothing to undo any more"
+    assert not await closing.undo(anna), "there is nothing to undo any more"
     assert await administrators(account) == 1
 
 
@@ -103,7 +103,7 @@ async def test_a_claim_of_an_account_whose_administrator_is_leaving_takes_the_pl
     membership = await Membership.get(user_id=bo.id)
     assert membership.role is Role.ADMINISTRATOR
     assert not await OutgoingMail.exists(kind="new_member", to=anna.email)
-    await closing.undo(anna, HERE)
+    await closing.undo(anna)
     assert await administrators(account) == 2
 
 
@@ -167,7 +167,7 @@ async def test_of_two_administrators_who_close_at_once_one_stays(
         assert sorted(got) == ["closed", "refused"]
         assert (await administrators(account), await administrators(other)) == (1, 1)
         leaving = await User.get(closes_at__not_isnull=True)
-        assert await closing.undo(leaving, HERE)
+        assert await closing.undo(leaving)
         users = [await User.get(id=user.id) for user in users]
 
 
@@ -182,7 +182,7 @@ async def test_nobody_is_let_in_as_a_member_while_the_only_user_leaves(
         there = await Membership.get(user_id=newcomer.id)
         if got == "closed":
             assert there.role is Role.ADMINISTRATOR
-            assert await closing.undo(anna, HERE)
+            assert await closing.undo(anna)
         else:
             assert there.role is Role.MEMBER
         await there.remove()
@@ -196,7 +196,7 @@ async def test_closed_and_undone_many_times_at_once_it_counts_right(
     assert (got.count("closed"), got.count("too late")) == (1, AT_ONCE - 1)
     assert await administrators(account) == 0
 
-    undone = await asyncio.gather(*(closing.undo(anna, HERE) for _ in range(AT_ONCE)))
+    undone = await asyncio.gather(*(closing.undo(anna) for _ in range(AT_ONCE)))
     assert sum(undone) == 1
     assert await administrators(account) == 1
 
@@ -217,7 +217,7 @@ async def test_det_var_inte_jag_opens_it_again(anna: User, account: CustomerAcco
     await close(anna)
     link = await EmailLink.get(purpose=Purpose.NOT_ME).prefetch_related("user")
 
-    assert await password_reset.freeze(link, HERE)
+    assert await password_reset.freeze(link)
 
     user = await User.get(id=anna.id)
     assert (user.closes_at, user.frozen_at is None) == (None, False)
@@ -231,7 +231,7 @@ async def test_removed_while_leaving_it_is_counted_once(
     membership = await Membership.get(user_id=anna.id)
 
     assert await membership.remove()
-    assert await closing.undo(anna, HERE)
+    assert await closing.undo(anna)
 
     assert await administrators(account) == 0
 
@@ -294,7 +294,7 @@ async def test_nothing_of_an_erased_user_is_left_but_events_of_nobody(
 async def test_who_lost_the_address_takes_nothing_of_others_along(anna: User, time: Clock) -> None:
     token = await Registration.start()  # somebody's, who has typed no address yet
     await email_change.disown(anna)
-    _ = await closing.close(await User.get(id=anna.id), HERE)
+    _ = await closing.close(await User.get(id=anna.id))
     time.forward(days=14)
     await closing.erase_due()
 
@@ -328,7 +328,7 @@ async def test_undone_at_the_moment_of_erasing_one_of_both_wins(time: Clock, db:
         _ = await Membership.admit(user, account)
         assert await close(user) == "closed"
         time.forward(days=14)
-        both = [closing.undo(user, HERE), closing.erase(user.id)]
+        both = [closing.undo(user), closing.erase(user.id)]
 
         got = await asyncio.gather(*(both if number % 2 else reversed(both)))
 

@@ -42,7 +42,7 @@ from models.client import Client
 from models.databases import migrations
 from models.limits import Limit
 from models.session import How, Session
-from tests.unit.conftest import PASSWORD, SETTINGS, a_user, an_account
+from tests.unit.conftest import PASSWORD, SETTINGS, a_user, an_account, asked_from
 from web import cli, log
 from web.cli import customers
 from web.settings import ROOT
@@ -361,7 +361,9 @@ def anna(database: str) -> User:
             proven = await prove(number, "3378", Client("203.0.113.5"))
             assert proven
             _ = await Membership.admit(who, proven)
-        _ = await Session.start(user, How.PASSWORD, Client("203.0.113.5", "Firefox", "a device"))
+        with asked_from("203.0.113.5"):
+            client = Client("203.0.113.5", "Firefox", "a device")
+            _ = await Session.start(user, How.PASSWORD, client)
         totp = await Totp.pending(user)
         code = pyotp.TOTP(totp.secret).at(clock.now())
         assert (await totp.activate(user, code)).is_right
@@ -459,7 +461,7 @@ def test_a_user_frozen_by_an_operator_chooses_a_new_password_by_the_mailed_link(
 
     async def thaw() -> bool:
         link = await EmailLink.filter(purpose="reset_password").get().prefetch_related("user")
-        assert await password_reset.finish(link, "new", Client())
+        assert await password_reset.finish(link, "new")
         return (await User.get(id=anna.id)).frozen_at is None
 
     assert within(database, thaw)

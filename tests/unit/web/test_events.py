@@ -12,7 +12,7 @@ import pytest
 
 from models import CustomerAccount, Event, Membership, User
 from models.event import BY_OTHERS
-from tests.unit.conftest import PASSWORD, Clock, Visitor, a_user
+from tests.unit.conftest import PASSWORD, Clock, Visitor, a_user, asked_from
 from tests.unit.page import Page
 from web.downloads import csv_file
 from web.events import HIDDEN, SENTENCES
@@ -119,7 +119,8 @@ async def test_every_event_of_a_request_notes_its_address(
 async def test_from_where_somebody_else_did_it_is_not_told(
     visitor: Visitor, anna: User, account: CustomerAccount, kind: str
 ) -> None:
-    await Event.record(kind, user=anna, customer_account=account, address="198.51.100.9")
+    with asked_from("198.51.100.9"):
+        await Event.record(kind, user=anna, customer_account=account)
     await visitor.log_in()
     for path in (HISTORY, FILE):
         assert "198.51.100.9" not in (await visitor.get(path)).text

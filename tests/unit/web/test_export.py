@@ -30,7 +30,16 @@ from models import (
 )
 from models.email_link import Purpose
 from models.event import BY_OTHERS
-from tests.unit.conftest import PASSWORD, Clock, Outbox, Visitor, a_user, an_account, code
+from tests.unit.conftest import (
+    PASSWORD,
+    Clock,
+    Outbox,
+    Visitor,
+    a_user,
+    an_account,
+    asked_from,
+    code,
+)
 from web import mail
 from web.export_words import LABELS, TITLES, WORDS
 from web.notices import NOTICES
@@ -182,9 +191,10 @@ async def test_nobody_elses_data_is_in_it(
     for one in (account, other):
         _ = await Membership.admit(bo, one)
     await notice.tell(bo, "password_changed")
-    await Event.record("two_factor.on", user=bo, address="198.51.100.9")
-    for kind in BY_OTHERS:
-        await Event.record(kind, user=anna, address="198.51.100.9", operator="Kim Operator")
+    with asked_from("198.51.100.9"):
+        await Event.record("two_factor.on", user=bo)
+        for kind in BY_OTHERS:
+            await Event.record(kind, user=anna, operator="Kim Operator")
     # Before Anna had it, the address was somebody else's.
     earlier = await OutgoingMail.write("two_factor_off", "anna@example.com")
     _ = await OutgoingMail.filter(id=earlier.id).update(created_at=clock.now() - timedelta(days=1))

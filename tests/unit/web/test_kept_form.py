@@ -335,9 +335,7 @@ async def test_the_new_address_comes_back_after_the_password(
 
     page = await visitor.submit(ADDRESS, made_for=made_for, email="ny@example.com")
     assert page.heading == "Bekräfta att det är du"
-    page = await visitor.submit(
-        "/bekrafta-dig", next=page.value("next") or "", password=PASSWORD
-    )
+    page = await visitor.submit("/bekrafta-dig", next=page.value("next") or "", password=PASSWORD)
 
     assert (page.path, page.value("email")) == (ADDRESS, "ny@example.com")
     assert UNSAVED in page.alert

@@ -480,9 +480,9 @@ async def test_a_frozen_users_last_request_changes_nothing(
     await tell(before, "password_changed")
     link = await EmailLink.filter(purpose=Purpose.NOT_ME).first().prefetch_related("user")
     assert link
-    assert await password_reset.freeze(link, client)
+    assert await password_reset.freeze(link)
 
-    assert await password_change.change(identity, before, hashed, client) is None
+    assert await password_change.change(identity, before, hashed) is None
     assert (await pending.activate(before, code(pending.secret))).verdict == "wrong"
     assert await authenticated_again(identity) is None
     token = await LoginChallenge.start(before, remembered=False, next_path="")
@@ -509,7 +509,6 @@ async def test_a_half_login_with_the_old_password_leads_nowhere(anna: User, time
 async def test_all_that_touches_a_user_and_their_links_waits_in_one_order(
     app: Starlette, anna: User, outbox: Outbox
 ) -> None:
-    client = Client(address="203.0.113.1", user_agent="", device="")
     for _ in range(5):
         user = await User.get(id=anna.id)
         await tell(user, "password_changed")
@@ -520,9 +519,9 @@ async def test_all_that_touches_a_user_and_their_links_waits_in_one_order(
             await one.fetch_related("user")
         hashed = await passwords.hashed(NEW)
         await asyncio.gather(
-            password_reset.finish(link, hashed, client),
+            password_reset.finish(link, hashed),
             password_reset.ask(user.email),
-            password_reset.freeze(notice, client),
+            password_reset.freeze(notice),
             password_change.replace(user, hashed),
             EmailLink.issue(Purpose.RESET_PASSWORD, email=user.email, user_id=user.id),
         )

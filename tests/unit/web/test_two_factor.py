@@ -290,10 +290,10 @@ async def test_turned_off_by_one_of_many_at_once_and_never_by_an_ended_session(
     ended = identities.pop()
     assert ended
     await Session.filter(id=ended.session_id).delete()
-    assert await rules.turn_off(ended, user, CLIENT) is None
+    assert await rules.turn_off(ended, user) is None
     assert (await User.get(id=anna.id)).has_two_factor
 
-    tokens = await asyncio.gather(*(rules.turn_off(i, user, CLIENT) for i in identities if i))
+    tokens = await asyncio.gather(*(rules.turn_off(i, user) for i in identities if i))
 
     assert sum(token is not None for token in tokens) == 1
     assert await Session.filter(user_id=anna.id).count() == 1

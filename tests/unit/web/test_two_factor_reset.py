@@ -27,7 +27,6 @@ from models import (
     password_reset,
     two_factor_reset,
 )
-from models.client import Client
 from models.email_link import Purpose
 from models.notice import tell
 from models.totp import Answer, State, Verdict
@@ -40,7 +39,6 @@ GIVE_PASSWORD, CREDENTIALS = f"{ASK}/losenord", "/mina-uppgifter/inloggningsuppg
 DONE = "Tvåfaktorsautentiseringen är återställd. Ta bort den gamla raden i autentiseringsappen."
 TOO_LATE = "Inloggningen tog för lång tid."
 VOID = "eftersom du har loggat in, eller uppgifterna har ändrats"
-CLIENT = Client(address="203.0.113.1", user_agent="", device="")
 
 
 @pytest.fixture
@@ -332,7 +330,7 @@ async def test_the_link_is_delayed_for_three_days_after_a_password_set_by_mail(
 ) -> None:
     reset_at = time.now() - timedelta(hours=hours)
     await User.filter(id=anna.id).update(password_reset_at=reset_at)
-    await two_factor_reset.ask(await User.get(id=anna.id), CLIENT)
+    await two_factor_reset.ask(await User.get(id=anna.id))
     link = await EmailLink.get(purpose=Purpose.RESET_TWO_FACTOR)
     assert link.delayed_until == (time.now() + timedelta(hours=24) if delayed else None)
 
@@ -357,7 +355,7 @@ async def test_a_delayed_link_is_never_sent_once_its_owner_was_there(
                 Purpose.RESET_PASSWORD, email=anna.email, user_id=anna.id
             )
             await link.fetch_related("user")
-            assert await password_reset.finish(link, "hashed", CLIENT)
+            assert await password_reset.finish(link, "hashed")
         case _:
             typed = code(old) if how == "a code" else recovery_code
             page = await visitor.submit("/logga-in/kod", code=typed)
@@ -517,7 +515,7 @@ async def test_nobody_asks_without_the_password(
     assert (await visitor.submit(ASK)).path == "/logga-in"
     for change in ({"frozen_at": time.now()}, {"two_factor": TwoFactor.SKIPPED}):
         await User.filter(id=anna.id).update(**change)
-        await two_factor_reset.ask(anna, CLIENT)
+        await two_factor_reset.ask(anna)
         await User.filter(id=anna.id).update(frozen_at=None)
     assert not await OutgoingMail.exists(kind="reset_two_factor")
 
@@ -545,7 +543,7 @@ async def test_the_page_after_asking_is_for_who_asked(
 
 async def begun(user: User) -> tuple[Totp, list[LoginChallenge], EmailLink]:
     """A pending app, and many browsers that have proven password and link."""
-    await two_factor_reset.ask(user, CLIENT)
+    await two_factor_reset.ask(user)
     link = await two_factor_reset.asked(user)
     assert link
     challenges = []
@@ -559,7 +557,7 @@ async def begun(user: User) -> tuple[Totp, list[LoginChallenge], EmailLink]:
 
 async def finished(pending: Totp, challenge: LoginChallenge, link: EmailLink) -> Answer:
     user = await User.get(id=challenge.user_id)
-    effect = two_factor_reset.resetting(challenge, link, CLIENT)
+    effect = two_factor_reset.resetting(challenge, link)
     return await pending.activate(user, code(pending.secret), effect)
 
 
@@ -595,7 +593,7 @@ async def test_what_was_decided_a_moment_before_undoes_the_reset(
         read = await User.get(id=anna.id)
         before = {name: getattr(read, name) for name in undone}
         await User.filter(id=anna.id).update(**undone)
-        effect = two_factor_reset.resetting(one, link, CLIENT)
+        effect = two_factor_reset.resetting(one, link)
         answer = await pending.activate(read, code(pending.secret), effect)
         assert answer.verdict is Verdict.WRONG, undone
         await User.filter(id=anna.id).update(**before)
@@ -621,8 +619,8 @@ async def test_all_that_touches_it_at_once_waits_in_one_order(anna: User, old: s
         await notice.fetch_related("user")
         await asyncio.gather(
             finished(pending, one, link),
-            two_factor_reset.ask(user, CLIENT),
-            password_reset.freeze(notice, CLIENT),
+            two_factor_reset.ask(user),
+            password_reset.freeze(notice),
             RecoveryCode.propose(user.id),
             RecoveryCode.saved(user, await RecoveryCode.shown_id(user.id)),
             Totp.accepts(user.id, "000000"),
