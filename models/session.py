@@ -291,7 +291,7 @@ class SignedInUser:
     family_name: str
     email: str
     email_confirmed: bool
-    two_factor_answer: TwoFactor
+    two_factor: TwoFactor
     closes_at: datetime | None  # closed by the user, who may undo it until then
 
     @property
@@ -299,8 +299,8 @@ class SignedInUser:
         return f"{self.given_name} {self.family_name}"
 
     @property
-    def two_factor(self) -> bool:
-        return self.two_factor_answer is TwoFactor.ON
+    def has_two_factor(self) -> bool:
+        return self.two_factor is TwoFactor.ON
 
 
 @dataclass(frozen=True)
@@ -393,7 +393,7 @@ async def resume(token: str, customer_number: str | None = None) -> Identity | N
             family_name=row["family_name"],
             email=row["email"],
             email_confirmed=row["email_confirmed_at"] is not None,
-            two_factor_answer=TwoFactor(row["two_factor"]),
+            two_factor=TwoFactor(row["two_factor"]),
             closes_at=moment(row["closes_at"]) if row["closes_at"] else None,
         ),
         customer_account=account,

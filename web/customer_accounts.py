@@ -34,7 +34,7 @@ class Show(Page):
             if account.is_administrator
             else None,
             "others": await Membership.others(identity.user.id, account.id, _MOST_OTHERS),
-            "two_factor": identity.user.two_factor,
+            "two_factor": identity.user.has_two_factor,
         }
         return render(request, "customer_accounts/show.html", context)
 

@@ -205,7 +205,7 @@ class ConfirmIdentity(Page):
         return sessions.keep(response, request, token, remembered=identity.remembered)
 
     def _form(self, request: Request) -> type[ConfirmPasswordForm | ConfirmBothForm]:
-        has_two_factor = guards.signed_in(request).user.two_factor
+        has_two_factor = guards.signed_in(request).user.has_two_factor
         return ConfirmBothForm if has_two_factor else ConfirmPasswordForm
 
 

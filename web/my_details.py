@@ -131,13 +131,13 @@ class Credentials(Page):
 
     async def get(self, request: Request) -> Response:
         identity = guards.signed_in(request)
-        if not identity.user.two_factor:
+        if not identity.user.has_two_factor:
             guards.recently_confirmed(request)  # the page shows a secret then
         return await self._page(request, await User.get(id=identity.user.id), EnrolmentForm())
 
     async def post(self, request: Request) -> Response:
         identity = guards.recently_confirmed(request)
-        if identity.user.two_factor:
+        if identity.user.has_two_factor:
             return redirect(request, "my_details:credentials")
         user = await User.get(id=identity.user.id)
         form = await EnrolmentForm.read(request)

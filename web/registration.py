@@ -264,9 +264,9 @@ class TwoFactorChoice(Page):
 
     async def _user(self, request: Request) -> User:
         identity = guards.signed_in(request)
-        if identity.user.two_factor_answer is TwoFactor.ON:
+        if identity.user.has_two_factor:
             raise SeeOther("registration:done", whole_page=True)
-        if identity.user.two_factor_answer is TwoFactor.SKIPPED:
+        if identity.user.two_factor is TwoFactor.SKIPPED:
             guards.recently_confirmed(request)
         return await User.get(id=identity.user.id)
 
@@ -295,12 +295,12 @@ class Done(Page):
 
     async def get(self, request: Request) -> Response:
         identity = guards.signed_in(request)
-        if identity.user.two_factor_answer is TwoFactor.UNANSWERED:
+        if identity.user.two_factor is TwoFactor.UNANSWERED:
             return redirect(request, "registration:two_factor")
         context = {
             "user": identity.user,
             "customer_account": identity.customer_account,
-            "two_factor": identity.user.two_factor,
+            "two_factor": identity.user.has_two_factor,
             **await shown_codes(request, identity),
         }
         return render(request, "registration/done.html", context)

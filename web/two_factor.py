@@ -161,7 +161,7 @@ class Deactivate(Page):
 
     def _identity(self, request: Request) -> Identity:
         identity = guards.signed_in(request)
-        if not identity.user.two_factor:
+        if not identity.user.has_two_factor:
             raise SeeOther("my_details:credentials")
         return identity
 
