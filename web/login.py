@@ -91,6 +91,7 @@ class Credentials(Page):
             "next": form.next,
             "kept": form.kept,
             "linking": account.name if account else None,
+            "ended": not form.failed and not form.kept and await _has_ended(request, form.next),
         }
         template = "login/credentials.html"
         return render(request, template, context, status_code, whole_page=whole_page)
@@ -105,6 +106,12 @@ class Credentials(Page):
         else:
             response = await complete(request, user, How.PASSWORD, remembered=remembered, path=path)
         return kept_form.carry(response, request, form.kept)
+
+
+async def _has_ended(request: Request, next_page: str) -> bool:
+    """On the way to a private page with a session that is too old, or was ended elsewhere."""
+    token = cookies.get(request, "session") if next_page else ""
+    return token != "" and await LoginChallenge.resetting(token) is None
 
 
 async def ask_again(request: Request, kept: str) -> Response:

@@ -343,3 +343,17 @@ async def test_an_overlong_next_does_not_stand_in_the_way(visitor: Visitor, anna
 async def test_leading_zeros_of_a_customer_number_are_dropped(visitor: Visitor, anna: User) -> None:
     await visitor.log_in()
     assert (await visitor.visit("/kund/00100200")).heading == "Exempelbygg AB"
+
+
+async def test_who_was_logged_out_is_told_so_but_not_who_never_was(
+    visitor: Visitor, new_visitor: Callable[[], Visitor], anna: User, time: Clock
+) -> None:
+    ended = "Du har loggats ut. Logga in igen för att fortsätta."
+    await visitor.log_in()
+    time.forward(hours=25)
+    page = await visitor.visit("/mina-uppgifter")
+    assert (page.path, ended in page.text) == ("/logga-in", True)
+    assert ended not in (await visitor.visit("/logga-in")).text, "on the way to nowhere"
+    assert ended not in (await new_visitor().visit("/mina-uppgifter")).text
+    page = await visitor.log_in()
+    assert ended not in page.text
