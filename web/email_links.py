@@ -21,7 +21,7 @@ from web.rendering import SeeOther, redirect, render
 # What a dead link's page says; each case has its own sentence.
 SENTENCES = {
     State.UNKNOWN: "Länken är inte hel. Kopiera hela adressen ur mejlet, eller be om en ny.",
-    State.USED: "Länken är redan använd.",
+    State.USED: "Länken är redan använd. Logga in, eller be om en ny.",
     State.EXPIRED: "Länken är för gammal.",
     State.REPLACED: "Det finns en nyare länk. Öppna det senaste mejlet.",
     State.VOID: (
@@ -103,7 +103,9 @@ class ConfirmEmail(Page):
         link = await opened(request, Purpose.CONFIRM_EMAIL, Purpose.CHANGE_EMAIL)
         check_whose(request, link, "email_links:confirm_email")
         confirmed, purpose = identity.user.email_confirmed, link and link.purpose
-        if confirmed and purpose is not Purpose.CHANGE_EMAIL:
+        # A change that was confirmed before: whoever opens the mail twice has done it right.
+        is_changed = link and link.used_at and link.email == identity.user.email
+        if confirmed and (is_changed or purpose is not Purpose.CHANGE_EMAIL):
             raise SeeOther(
                 await landing(request, await User.get(id=identity.user.id)),
                 flash=_ALREADY_CONFIRMED,

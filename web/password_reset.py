@@ -19,12 +19,14 @@ from web.rendering import redirect, render
 from web.signing import signer
 from web.two_factor import too_many
 
+SENT_AGAIN = "Om det finns ett konto har vi skickat en ny länk. Öppna det senaste mejlet."
 _ASKED_LIFETIME = 3600  # seconds: as long as the link
 
 
 @dataclass
 class ForgottenForm(Form):
     email: str = text(254)
+    again: str = text(10)  # Skicka igen
 
     def validate(self) -> None:
         if error := email_error(self.email):
@@ -45,7 +47,8 @@ class Forgotten(Page):
         if attempt.refused:
             raise HTTPException(429)
         await password_reset.ask(form.email)
-        response = redirect(request, "password_reset:sent")
+        told = SENT_AGAIN if form.again else None
+        response = redirect(request, "password_reset:sent", flash=told)
         asked = signer("asked").dumps(form.email)
         cookies.set(response, request, "asked", asked, max_age=_ASKED_LIFETIME)
         return response

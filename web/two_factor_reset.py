@@ -24,6 +24,7 @@ from web.two_factor import (
     too_many,
 )
 
+SENT_AGAIN = "Vi har skickat en ny länk. Öppna det senaste mejlet."
 DONE = "Tvåfaktorsautentiseringen är återställd. Ta bort den gamla raden i autentiseringsappen."
 
 
@@ -39,8 +40,10 @@ class Ask(Page):
         challenge = await _half_login(request)
         if not challenge.user.email:  # somebody else proved it to be theirs
             return redirect(request, "two_factor_reset:ask")
+        waiting = await two_factor_reset.asked(challenge.user)
         await two_factor_reset.ask(challenge.user)
-        return redirect(request, "two_factor_reset:sent")
+        told = SENT_AGAIN if waiting and not waiting.delayed_until else None
+        return redirect(request, "two_factor_reset:sent", flash=told)
 
 
 class Sent(Page):

@@ -268,7 +268,7 @@ async def test_each_dead_link_says_why_and_leads_to_a_new_one(
     await opened(visitor, outbox)
     used = await outbox.link("anna@example.com")
     await visitor.submit(NEW_PASSWORD, password=NEW)
-    await dead(used, "Länken är redan använd.")
+    await dead(used, "Länken är redan använd. Logga in, eller be om en ny.")
     visitor.client.cookies.clear()
     page = await visitor.visit(NEW_PASSWORD)
     assert "Öppna länken i mejlet igen." in page.text
@@ -563,3 +563,16 @@ async def test_no_session_begins_with_a_password_that_was_changed_meanwhile(
     changed = await User.get(id=anna.id)
     _ = await User.filter(id=anna.id).update(frozen_at=time.now())
     assert await resume(await Session.start(changed, How.PASSWORD, client)) is None
+
+
+async def test_skicka_igen_says_that_it_did_something_and_tells_nobody_apart(
+    visitor: Visitor, anna: User
+) -> None:
+    for email in (anna.email, "ingen@example.com"):
+        page = await visitor.submit(FORGOTTEN, email=email)
+        assert "ny länk" not in page.response.text
+        assert "Skicka igen" in page.buttons
+        page = await visitor.submit(FORGOTTEN, email=email, again=page.value("again") or "")
+        assert page.path == "/glomt-losen/skickat"
+        assert "Om det finns ett konto har vi skickat en ny länk." in page.alert
+        assert "ny länk" not in (await visitor.visit(page.path)).text
