@@ -78,7 +78,13 @@ PARTS: dict[str, Part] = {
     "authenticator_apps": Part(
         Totp,
         ("state", "created_at", "activated_at", "failures", "paused_at"),
-        {"id": _OURS, "user_id": _OURS, "secret_encrypted": _SECRET, "last_step": _SECRET},
+        {
+            "id": _OURS,
+            "user_id": _OURS,
+            "secret_encrypted": _SECRET,
+            "last_step": _SECRET,
+            "holder": _OURS,
+        },
     ),
     "recovery_codes": Part(
         RecoveryCode,

@@ -12,6 +12,7 @@ from models.email_link import EmailLink, Purpose
 from models.event import Event
 from models.membership import Membership
 from models.outgoing_mail import OutgoingMail
+from models.recovery_code import RecoveryCode
 from models.session import Session
 from models.user import User, email_key
 
@@ -83,6 +84,7 @@ async def freeze(link: EmailLink) -> bool:
         _ = await User.filter(id=user.id).update(frozen_at=clock.now())
         await Session.end_all(user.id)
         await EmailLink.void_all(user.id)
+        await RecoveryCode.hide(user.id)
         _ = await closing.open_again(user.id)  # whoever closed it was not the user either
         await Event.record("user.frozen", user=user)
         await _send("frozen", user)

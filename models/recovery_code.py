@@ -128,6 +128,12 @@ class RecoveryCode(Model):
         return proposed + await waiting.filter(pending=False).update(code_encrypted=None)
 
     @classmethod
+    async def hide(cls, user_id: int) -> None:
+        """Show those that wait to be saved to nobody any more: a thief may be looking."""
+        await cls.filter(user_id=user_id, pending=True).delete()
+        await cls.filter(user_id=user_id).update(code_encrypted=None)
+
+    @classmethod
     async def left(cls, user_id: int) -> int:
         return await cls.filter(user_id=user_id, used_at=None, pending=False).count()
 

@@ -330,6 +330,11 @@ class Identity:
     remembered: bool
 
     @property
+    def holder(self) -> str:
+        """Of an authenticator app that is being added in this session: see `Totp.pending`."""
+        return f"session:{self.session_id}"
+
+    @property
     def is_recent(self) -> bool:
         """Whether the password was given within the last ten minutes."""
         return clock.now() - self.authenticated_at <= Session.RECENT

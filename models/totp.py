@@ -65,7 +65,7 @@ async def turned_on(user: User) -> None:
 
 
 class Totp(Model):
-    """A user's authenticator app: the pending one while it is being added, the active one after."""
+    """A user's authenticator app: pending while it is being added, active from then on."""
 
     ISSUER: ClassVar[str] = "MinaSidor"
     PERIOD: ClassVar[int] = 30  # seconds, RFC 6238 §5.2
@@ -80,6 +80,8 @@ class Totp(Model):
         "models.User", related_name="totps", on_delete=fields.CASCADE
     )
     state = fields.CharEnumField(State, max_length=10, default=State.PENDING)
+    # Who is adding it: no other session of the user's is shown the secret. Empty once it is active.
+    holder = fields.CharField(max_length=40, db_default="", default="")
     secret_encrypted: bytes = fields.BinaryField()
     last_step = fields.BigIntField(default=0)
     failures = fields.IntField(default=0)  # in a row
@@ -91,15 +93,16 @@ class Totp(Model):
 
     class Meta:
         table = "totps"
-        unique_together = (("user_id", "state"),)
+        unique_together = (("user_id", "state", "holder"),)
 
     @classmethod
-    async def pending(cls, user: User) -> Self:
-        """The one being added; reload, a wrong code and a second tab keep the same secret.
+    async def pending(cls, user: User, holder: str = "") -> Self:
+        """The one that `holder` is adding; reload, a wrong code and a second tab keep the secret.
 
-        But not for long, and no longer than the password: somebody else may have seen it.
+        But not for long, and no longer than the password. Another session gets another one: a
+        thief with the password would else know the secret that its owner turns on later.
         """
-        waiting = await cls.get_or_none(user_id=user.id, state=State.PENDING)
+        waiting = await cls.get_or_none(user_id=user.id, state=State.PENDING, holder=holder)
         if waiting and waiting._is_fresh(user):
             return waiting
         if waiting:
@@ -109,11 +112,12 @@ class Totp(Model):
             async with atomic():
                 return await cls.create(
                     user_id=user.id,
+                    holder=holder,
                     secret_encrypted=keys.encrypt("totp", secret, f"user:{user.id}"),
                     created_at=clock.now(),
                 )
         except IntegrityError:
-            return await cls.get(user_id=user.id, state=State.PENDING)
+            return await cls.get(user_id=user.id, state=State.PENDING, holder=holder)
 
     @classmethod
     async def active(cls, user_id: int) -> Self | None:
@@ -155,8 +159,11 @@ class Totp(Model):
             pending = Totp.filter(id=self.id, state=State.PENDING)
             if not await pending.exists():
                 return False
-            await Totp.filter(user_id=user.id, state=State.ACTIVE).delete()
-            _ = await pending.update(state=State.ACTIVE, last_step=step, activated_at=clock.now())
+            # With what other sessions are adding.
+            await Totp.filter(user_id=user.id).exclude(id=self.id).delete()
+            _ = await pending.update(
+                state=State.ACTIVE, holder="", last_step=step, activated_at=clock.now()
+            )
             # As when the page was asked for: a thief's last request adds no app to a frozen user.
             same = User.filter(
                 id=user.id,

@@ -141,7 +141,7 @@ class Credentials(Page):
             return redirect(request, "my_details:credentials")
         user = await User.get(id=identity.user.id)
         form = await EnrolmentForm.read(request)
-        if await enrol(user, form, two_factor.turning_on(identity)):
+        if await enrol(user, identity.holder, form, two_factor.turning_on(identity)):
             return redirect(
                 request,
                 "my_details:credentials",
@@ -153,15 +153,15 @@ class Credentials(Page):
     async def _page(
         self, request: Request, user: User, form: EnrolmentForm, status_code: int = 200
     ) -> Response:
-        since = await totp.on_since(user.id)
+        since, identity = await totp.on_since(user.id), guards.signed_in(request)
         context = {
             "form": form,
             "two_factor": since is not None,
             "on_since": since,
             "codes_left": await RecoveryCode.left(user.id),
-            **await shown_codes(request, guards.signed_in(request)),
-            "enrolment": None if since else await Enrolment.of(user),
-            "devices": await devices.of(guards.signed_in(request)),
+            **await shown_codes(request, identity),
+            "enrolment": None if since else await Enrolment.of(user, identity.holder),
+            "devices": await devices.of(identity),
         }
         return render(request, self.template, context, status_code, secret=True)
 

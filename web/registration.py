@@ -257,8 +257,9 @@ class TwoFactorChoice(Page):
     async def post(self, request: Request) -> Response:
         user = await self._user(request)
         form = await EnrolmentForm.read(request)
-        effect = two_factor.turning_on(guards.signed_in(request))
-        if await enrol(user, form, effect):
+        identity = guards.signed_in(request)
+        effect = two_factor.turning_on(identity)
+        if await enrol(user, identity.holder, form, effect):
             return _finished(request)
         return await self._page(request, user, form, status_code=422)
 
@@ -273,7 +274,8 @@ class TwoFactorChoice(Page):
     async def _page(
         self, request: Request, user: User, form: EnrolmentForm, status_code: int = 200
     ) -> Response:
-        context = {"form": form, "enrolment": await Enrolment.of(user)}
+        holder = guards.signed_in(request).holder
+        context = {"form": form, "enrolment": await Enrolment.of(user, holder)}
         return render(request, self.template, context, status_code, secret=True)
 
 

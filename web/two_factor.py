@@ -84,8 +84,9 @@ class Enrolment:
     label: str
 
     @classmethod
-    async def of(cls, user: User) -> Enrolment:
-        totp, label = await Totp.pending(user), user.email or user.name
+    async def of(cls, user: User, holder: str) -> Enrolment:
+        """`holder`: who adds the app, as `Totp.pending` tells them apart."""
+        totp, label = await Totp.pending(user, holder), user.email or user.name
         if user.two_factor is not TwoFactor.UNANSWERED:
             # Some apps overwrite a row of the same name, and the old one is to work till then.
             label += f" {totp.created_at.astimezone(STOCKHOLM).date()}"
@@ -106,12 +107,12 @@ def _qr(uri: str) -> Markup:
     return Markup(svg.replace("<svg ", f"<svg {label} ", 1))  # noqa: S704 - segno made it
 
 
-async def enrol(user: User, form: EnrolmentForm, effect: Effect) -> bool:
+async def enrol(user: User, holder: str, form: EnrolmentForm, effect: Effect) -> bool:
     """Whether the form's code has turned it on; if not, the form says why."""
     if not form.is_valid():
         return False
     had_one = user.has_two_factor
-    answer = await (await Totp.pending(user)).activate(user, form.code, effect)
+    answer = await (await Totp.pending(user, holder)).activate(user, form.code, effect)
     if answer.is_right:
         return True
     await user.refresh_from_db()

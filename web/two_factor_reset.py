@@ -145,8 +145,8 @@ class NewApp(Page):
     """The new QR code. Until its code is verified the old one works."""
 
     async def get(self, request: Request) -> Response:
-        challenge, _ = await self._proven(request)
-        return await self._page(request, challenge.user, EnrolmentForm())
+        challenge, link = await self._proven(request)
+        return await self._page(request, challenge.user, link, EnrolmentForm())
 
     async def post(self, request: Request) -> Response:
         try:
@@ -155,10 +155,11 @@ class NewApp(Page):
             # The page says why; or leads on, if this was sent twice.
             return redirect(request, "two_factor_reset:new_app")
         form = await EnrolmentForm.read(request)
-        if await enrol(challenge.user, form, two_factor_reset.resetting(challenge, link)):
+        effect = two_factor_reset.resetting(challenge, link)
+        if await enrol(challenge.user, _holder(link), form, effect):
             return await self._log_in(request, challenge)
         _ = await self._proven(request)  # says so if it is too late for any code
-        return await self._page(request, challenge.user, form, status_code=422)
+        return await self._page(request, challenge.user, link, form, status_code=422)
 
     async def _proven(self, request: Request) -> tuple[LoginChallenge, EmailLink]:
         """The half-login of a browser that has proven the password and opened the link."""
@@ -185,12 +186,21 @@ class NewApp(Page):
         return response
 
     async def _page(
-        self, request: Request, user: User, form: EnrolmentForm, status_code: int = 200
+        self,
+        request: Request,
+        user: User,
+        link: EmailLink,
+        form: EnrolmentForm,
+        status_code: int = 200,
     ) -> Response:
-        context = {"form": form, "enrolment": await Enrolment.of(user)}
+        context = {"form": form, "enrolment": await Enrolment.of(user, _holder(link))}
         return email_links.unkept(
             render(request, "two_factor_reset/new_app.html", context, status_code)
         )
+
+
+def _holder(link: EmailLink) -> str:
+    return f"reset:{link.id}"
 
 
 async def _proven(request: Request) -> LoginChallenge | None:

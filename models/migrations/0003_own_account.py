@@ -3,6 +3,7 @@ from tortoise.migrations import operations as ops
 from tortoise.fields.base import OnDelete
 from tortoise import fields
 from tortoise.indexes import Index
+from tortoise.migrations.constraints import UniqueConstraint
 
 class Migration(migrations.Migration):
     dependencies = [('models', '0002_forgotten_password')]
@@ -28,6 +29,20 @@ class Migration(migrations.Migration):
             model_name='RecoveryCode',
             name='pending',
             field=fields.BooleanField(default=False, db_default=False),
+        ),
+        ops.RemoveConstraint(
+            model_name='Totp',
+            name=None,
+            fields=['user_id', 'state'],
+        ),
+        ops.AddField(
+            model_name='Totp',
+            name='holder',
+            field=fields.CharField(default='', db_default='', max_length=40),
+        ),
+        ops.AddConstraint(
+            model_name='Totp',
+            constraint=UniqueConstraint(fields=('user_id', 'state', 'holder'), name=None),
         ),
         ops.AddField(
             model_name='User',

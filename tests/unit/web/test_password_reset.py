@@ -15,6 +15,7 @@ from models import (
     LoginChallenge,
     Membership,
     OutgoingMail,
+    RecoveryCode,
     Session,
     Spent,
     Totp,
@@ -465,6 +466,17 @@ async def test_one_address_asks_for_so_many_and_no_more(visitor: Visitor, anna: 
         await visitor.post(FORGOTTEN, email=f"nobody{n}@example.com")
     assert (await visitor.post(FORGOTTEN, email="anna@example.com")).status_code == 429
     assert await OutgoingMail.filter(kind="reset_password").count() == 60
+
+
+async def test_a_freeze_leaves_no_recovery_code_to_be_read(anna: User, time: Clock) -> None:
+    await RecoveryCode.renew(anna.id)
+    await anna.confirm_email()
+    await tell(await User.get(id=anna.id), "password_changed")
+    link = await EmailLink.get(purpose=Purpose.NOT_ME, user_id=anna.id).prefetch_related("user")
+    assert await password_reset.freeze(link)
+
+    assert await RecoveryCode.shown(anna.id) == []
+    assert await RecoveryCode.left(anna.id) == 10
 
 
 async def test_a_frozen_users_last_request_changes_nothing(

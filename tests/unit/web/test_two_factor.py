@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Callable
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -139,6 +140,27 @@ async def test_a_secret_that_somebody_may_have_seen_is_not_kept_for_long(
     await User.filter(id=anna.id).update(password_changed_at=time.now())
     assert (await Totp.pending(await User.get(id=anna.id))).secret != second
     assert await Totp.all().count() == 1
+
+
+async def test_the_secret_that_a_thief_has_noted_is_not_the_one_that_is_turned_on(
+    visitor: Visitor, new_visitor: Callable[[], Visitor], anna: User
+) -> None:
+    thief = new_visitor()
+    await thief.log_in()
+    await visitor.log_in()
+    secrets = [await shown_secret(them) for them in (thief, visitor, thief, visitor)]
+    assert secrets[:2] == secrets[2:]
+    assert secrets[0] != secrets[1]
+
+    page = await visitor.submit(CREDENTIALS, code=code(secrets[1]))
+    assert "Tvåfaktorsautentisering är på." in page.response.text
+    assert (await Totp.get(user_id=anna.id)).secret == secrets[1]
+    assert not (await Totp.accepts(anna.id, code(secrets[0]))).is_right
+
+
+async def shown_secret(visitor: Visitor) -> str:
+    link = (await visitor.visit(CREDENTIALS)).links["Öppna i autentiseringsappen"]
+    return parse_qs(urlsplit(link).query)["secret"][0]
 
 
 async def test_no_app_is_added_by_a_session_that_was_ended_meanwhile(anna: User) -> None:
