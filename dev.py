@@ -32,6 +32,7 @@ DATABASE = "minasidor.sqlite3"
 # empty it between the tests: never name one that holds anything.
 TEST_DATABASE_URL = "MINASIDOR_TEST_DATABASE_URL"
 
+TWO_PROCESSES = ("--numprocesses=auto", "--maxprocesses=2")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
 
 LAUNCHER_TEXT = """\
@@ -91,15 +92,15 @@ def unit_tests() -> None:
     setup_development()
     spelling()
     say("Running the unit tests on SQLite")
-    pytest("tests/unit")
+    pytest("tests/unit", *TWO_PROCESSES, "--dist=load")
 
 
 def browser_tests() -> None:
     setup_development()
     ENV["CHROMIUM_PATH"] = browser()
     say(f"Running the browser tests with {ENV['CHROMIUM_PATH']}")
-    # Two processes, each with a portal and a browser of its own; the tests of a file share those.
-    pytest("tests/e2e", "--numprocesses=auto", "--maxprocesses=2", "--dist=loadfile")
+    # Each process has a portal and a browser of its own; the tests of a file share those.
+    pytest("tests/e2e", *TWO_PROCESSES, "--dist=loadfile")
 
 
 def postgres_tests() -> None:

@@ -18,12 +18,16 @@ from playwright.sync_api import (
     ViewportSize,
     WebError,
 )
+from starlette.routing import Route
+
+from web.routes import routes
 
 _addresses = count(1)
 _PASSWORDS = {"password", "current_password", "new_password", "repeated_password"}
 _SECRET_FIELDS = _PASSWORDS | {"code", "organisation_suffix", "kept"}
 _SECRET_COOKIES = {"session", "registration", "device", "link", "kept_form"}
-_LINK = re.compile(r"/(?:bekrafta-epost|aterstall-losen|det-var-inte-jag)/(?!ny$)([^/]+)$")
+_PATHS = {route.path for route in routes if isinstance(route, Route)}
+_LINKS = tuple(path.removesuffix("{token}") for path in _PATHS if path.endswith("/{token}"))
 # The browser says so itself of each answer of 4xx, and such answers are part of the portal.
 _REFUSED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
 
@@ -63,8 +67,9 @@ class Watch:
     secrets: set[str] = field(default_factory=set)
 
     def request(self, request: Request) -> None:
-        if match := _LINK.search(urlsplit(request.url).path):
-            self.secrets.add(match[1])
+        path = urlsplit(request.url).path
+        if path.startswith(_LINKS) and path not in _PATHS:
+            self.secrets.add(path.rpartition("/")[2])
         sent = parse_qsl(request.post_data or "", keep_blank_values=False)
         self.secrets |= {value for name, value in sent if name in _SECRET_FIELDS}
 

@@ -74,4 +74,5 @@ def test_every_make_command_is_one_of_dev_py() -> None:
 
 def test_the_check_of_every_change_runs_both_kinds_of_tests() -> None:
     script = (ROOT / ".ci" / "run").read_text()
-    assert "test test-postgres" in script
+    for command in ("check test ", "check test-postgres ", "test_guide or test_states"):
+        assert command in script
