@@ -376,7 +376,7 @@ def change_email(walk: Walk) -> None:
     walk.step("Adressen byts när länken i mejlet är öppnad.", place(".notice", "beskedet")).look()
     with walk.quietly():
         walk.follow_mail("Bekräfta din nya e-postadress", to=NEW_EMAIL)
-    walk.arrive("Bekräfta din e-postadress")
+    walk.arrive("Byt e-postadress")
     press(walk, "Bekräfta e-postadressen")
     walk.arrive("Kundkonto: Exempelbygg AB", title="Exempelbygg AB")
     walk.step("Adressen är bytt.", place(".flash", "beskedet"), mask=DATES).look()
