@@ -1,10 +1,11 @@
 """The domain: what a customer account, a user and a registration are and may do."""
 
-from models.customer_account import Address, CustomerAccount
+from models.customer_account import Address, ClaimPolicy, CustomerAccount
 from models.email_link import EmailLink
 from models.event import Event
+from models.invitation import Invitation
 from models.limits import Spent, SpentValue
-from models.membership import Membership, Role
+from models.membership import Membership, Role, Status
 from models.outgoing_mail import OutgoingMail
 from models.recovery_code import RecoveryCode
 from models.registration import Registration
@@ -15,9 +16,11 @@ from models.user import TwoFactor, User
 
 __all__ = [
     "Address",
+    "ClaimPolicy",
     "CustomerAccount",
     "EmailLink",
     "Event",
+    "Invitation",
     "KnownDevice",
     "LoginChallenge",
     "Membership",
@@ -28,6 +31,7 @@ __all__ = [
     "Session",
     "Spent",
     "SpentValue",
+    "Status",
     "Switch",
     "Totp",
     "TwoFactor",

@@ -8,11 +8,12 @@ from models import clock, notice
 from models.databases import atomic, execute_many, fetch
 from models.email_link import EmailLink
 from models.event import Event
+from models.invitation import Invitation
 from models.membership import Membership, Role
 from models.outgoing_mail import OutgoingMail
 from models.registration import Registration
 from models.session import Session
-from models.user import User
+from models.user import User, email_key
 
 UNDO_FOR = timedelta(days=14)
 
@@ -110,6 +111,7 @@ async def erase(user_id: int) -> bool:
         user = await User.get_or_none(id=user_id, closes_at__lte=clock.now())
         if user is None:
             return False
+        await _forget_invitations(user)
         await Event.filter(user_id=user.id).update(user_id=None, address="", data={})
         await Registration.filter(user_id=user.id).delete()
         if user.email:  # an address that was taken over is not theirs any more
@@ -119,6 +121,20 @@ async def erase(user_id: int) -> bool:
         await User.filter(id=user.id).delete()
         await Event.record("user.erased")
     return True
+
+
+async def _forget_invitations(user: User) -> None:
+    """Those to the user's address, and what the customer accounts' events say of them."""
+    if not user.email:
+        return
+    await Invitation.filter(email_key=user.email_key).delete()
+    accounts = Event.filter(user_id=user.id, customer_account_id__not_isnull=True).distinct()
+    ids = await accounts.values_list("customer_account_id", flat=True)
+    sent = Event.filter(customer_account_id__in=ids, kind__startswith="invitation.")
+    theirs = [
+        event.id for event in await sent if email_key(event.data.get("email", "")) == user.email_key
+    ]
+    await Event.filter(id__in=theirs).update(data={})
 
 
 async def _relying_on(user_id: int, administrators: int) -> list[str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hmac
-from typing import TYPE_CHECKING, Self
+from collections.abc import Iterable
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from tortoise import fields
 from tortoise.models import Model
 
-from models import keys, numbers
+from models import folding, keys, numbers
 from models.databases import execute, fetch
 
 if TYPE_CHECKING:
@@ -18,8 +21,18 @@ if TYPE_CHECKING:
 _NOBODY = "0" * 64
 
 
+class ClaimPolicy(StrEnum):
+    """What a claim comes to where there is an administrator already; administrators choose."""
+
+    DIRECT = "direct"  # let in, nobody is told
+    NOTIFY = "notify"  # let in, and the administrators are told
+    APPROVE = "approve"  # waits for an administrator's yes
+
+
 class CustomerAccount(Model):
     """A kundkonto. Its four digits are kept only as a keyed hash that a claim is compared with."""
+
+    REVIEWED_EVERY: ClassVar[timedelta] = timedelta(days=365)
 
     id = fields.IntField(primary_key=True)
     customer_number = fields.CharField(max_length=20, unique=True)
@@ -31,13 +44,24 @@ class CustomerAccount(Model):
     contact_email = fields.CharField(max_length=254, default="")
     # Counted here, so that "the first one" is one UPDATE however many claim at once.
     active_administrators = fields.IntField(default=0)
+    claim_policy = fields.CharEnumField(
+        ClaimPolicy, max_length=10, default=ClaimPolicy.NOTIFY, db_default="notify"
+    )
+    requires_two_factor = fields.BooleanField(default=False, db_default=False)
+    # When administrators are asked next who has access; null until there is one.
+    review_due_at = fields.DatetimeField(null=True)
+    reviewed_at = fields.DatetimeField(null=True)
     closed_at = fields.DatetimeField(null=True)
+    # Of name, numbers and towns: see `list_by`.
+    search_key = fields.TextField(default="", db_default="")
+    sort_key = fields.CharField(max_length=folding.SORT_KEY_LENGTH, default="", db_default="")
 
     addresses: fields.ReverseRelation[Address]
     memberships: fields.ReverseRelation[Membership]
 
     class Meta:
         table = "customer_accounts"
+        indexes = (("review_due_at",),)
 
     @classmethod
     async def matching(cls, customer_number: str, organisation_suffix: str) -> Self | None:
@@ -75,6 +99,13 @@ class CustomerAccount(Model):
             if personal
             else None
         )
+
+    def list_by(self, towns: Iterable[str] = ()) -> None:
+        """Take what lists find and sort the account by: its name and numbers, and these towns."""
+        self.search_key = folding.search_key(
+            self.name, self.customer_number, self.organisation_number, *dict.fromkeys(towns)
+        )
+        self.sort_key = folding.sort_key(self.name)
 
     @property
     def organisation_suffix(self) -> str:

@@ -7,7 +7,7 @@ import re
 import sqlite3
 import time
 import unicodedata
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import NamedTuple
@@ -153,8 +153,8 @@ class CustomerImport:
             new = [c for c in batch if c.account.number not in stored]
             known = [(c, stored[c.account.number]) for c in batch if c.account.number in stored]
             changed = [(c, was) for c, was in known if not c.is_like(was)]
-            await execute_many(_INSERT, [c.account for c in new])
-            await execute_many(_UPDATE, [(*c.account, was.id) for c, was in changed])
+            await execute_many(_INSERT, [c.row for c in new])
+            await execute_many(_UPDATE, [(*c.row, was.id) for c, was in changed])
             await _replace_addresses(
                 [c for c in new if c.addresses],
                 [(c, was) for c, was in changed if c.addresses != was.addresses],
@@ -217,6 +217,16 @@ class _Account(NamedTuple):
     suffix_encrypted: bytes | None
     email: str
 
+    def keys(self, addresses: Sequence[tuple[str, ...]]) -> tuple[str, str]:
+        """What lists find and sort the account by: see `CustomerAccount.list_by`."""
+        account = CustomerAccount(
+            name=self.name,
+            customer_number=self.number,
+            organisation_number=self.organisation_number,
+        )
+        account.list_by(town for _, _, town in addresses)
+        return account.search_key, account.sort_key
+
 
 @dataclass
 class _Stored:
@@ -234,6 +244,10 @@ class _Customer:
 
     account: _Account
     addresses: list[tuple[str, ...]]
+
+    @property
+    def row(self) -> tuple[object, ...]:
+        return *self.account, *self.account.keys(self.addresses)
 
     def is_like(self, stored: _Stored | None) -> bool:
         return (
@@ -455,12 +469,12 @@ _IDS = "SELECT id, customer_number FROM customer_accounts WHERE customer_number 
 _INSERT = """
     INSERT INTO customer_accounts
         (customer_number, name, organisation_number, suffix_hash, suffix_encrypted, contact_email,
-         active_administrators)
-    VALUES (?, ?, ?, ?, ?, ?, 0)"""
+         search_key, sort_key, active_administrators)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)"""
 _UPDATE = """
     UPDATE customer_accounts
     SET customer_number = ?, name = ?, organisation_number = ?, suffix_hash = ?,
-        suffix_encrypted = ?, contact_email = ?, closed_at = NULL
+        suffix_encrypted = ?, contact_email = ?, search_key = ?, sort_key = ?, closed_at = NULL
     WHERE id = ?"""
 _DELETE_ADDRESSES = "DELETE FROM addresses WHERE customer_account_id IN ({marks})"
 _INSERT_ADDRESS = """

@@ -14,6 +14,7 @@ from models import clock, tokens
 from models.databases import atomic, execute
 
 if TYPE_CHECKING:
+    from models.invitation import Invitation
     from models.membership import Membership
     from models.user import User
 
@@ -30,6 +31,7 @@ class Purpose(StrEnum):
     NOT_ME = "not_me"
     NOT_US = "not_us"
     UNDO_EMAIL = "undo_email"  # to the old address
+    INVITATION = "invitation"  # to an address that may be nobody's yet
 
     @property
     def lifetime(self) -> timedelta:
@@ -47,6 +49,7 @@ _LIFETIMES = {
     Purpose.RESET_TWO_FACTOR: timedelta(minutes=30),
     Purpose.CHANGE_EMAIL: timedelta(hours=24),
     Purpose.TAKE_OVER_EMAIL: timedelta(minutes=60),
+    Purpose.INVITATION: timedelta(days=14),
 }
 
 
@@ -74,6 +77,9 @@ class EmailLink(Model):
     membership: fields.ForeignKeyNullableRelation[Membership] = fields.ForeignKeyField(
         "models.Membership", null=True, related_name="links", on_delete=fields.SET_NULL
     )
+    invitation: fields.ForeignKeyNullableRelation[Invitation] = fields.ForeignKeyField(
+        "models.Invitation", null=True, related_name="links", on_delete=fields.SET_NULL
+    )
     created_at = fields.DatetimeField()
     delayed_until = fields.DatetimeField(null=True)  # its mail is not sent before
     sent_at = fields.DatetimeField(null=True)
@@ -83,10 +89,11 @@ class EmailLink(Model):
 
     user_id: int | None
     membership_id: int | None
+    invitation_id: int | None
 
     class Meta:
         table = "email_links"
-        indexes = (("user_id",), ("membership_id",))
+        indexes = (("user_id",), ("membership_id",), ("invitation_id",))
 
     @classmethod
     async def issue(
@@ -96,15 +103,20 @@ class EmailLink(Model):
         email: str,
         user_id: int | None = None,
         membership_id: int | None = None,
+        invitation_id: int | None = None,
         delayed_until: datetime | None = None,
     ) -> tuple[Self, str]:
-        """A new link and its token. It replaces the user's earlier ones of the same purpose.
+        """A new link and its token. It replaces the user's earlier ones of the same purpose, or
+        the invitation's, whose customer account the caller has locked.
 
         One of nobody's (no user, no membership) costs the same, and is dead from the start.
         """
         now, token = clock.now(), tokens.new()
         async with atomic():
-            if not purpose.is_notice:
+            if invitation_id:
+                sent = cls.filter(invitation_id=invitation_id, used_at=None, replaced_at=None)
+                await sent.update(replaced_at=now)
+            elif not purpose.is_notice:
                 # Locks the user's row: of several at once all but the last one are replaced.
                 await execute("UPDATE users SET id = id WHERE id = ?", user_id or 0)  # User.lock
                 earlier = cls.filter(
@@ -117,6 +129,7 @@ class EmailLink(Model):
                 email=email,
                 user_id=user_id,
                 membership_id=membership_id,
+                invitation_id=invitation_id,
                 created_at=now,
                 delayed_until=delayed_until,
             )
@@ -158,6 +171,8 @@ class EmailLink(Model):
             return True
         if self.purpose is Purpose.NOT_US:
             return self.membership_id is None
+        if self.purpose is Purpose.INVITATION:
+            return self.invitation_id is None
         user = self.user
         if user is None:
             return True

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 BY_OTHERS = frozenset({"email.taken_over", "limits.lifted", "membership.removed", "user.unfrozen"})
 
 _RECORD = """
-    INSERT INTO events (at, kind, user_id, customer_account_id, address, operator, data)
-    VALUES (?, ?, ?, ?, ?, ?, ?)"""
+    INSERT INTO events (at, kind, user_id, customer_account_id, actor_id, address, operator, data)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 
 
 # Raw: somebody may have ten thousand of them.
 _HISTORY = """
-    SELECT e.kind, e.at, e.address, e.data, a.name
+    SELECT e.kind, e.at, e.actor_id, e.address, e.data, a.name
     FROM events e LEFT JOIN customer_accounts a ON a.id = e.customer_account_id
     WHERE e.user_id = ?"""
 _COUNT = "SELECT COUNT(*) AS count FROM events e WHERE e.user_id = ?"
@@ -59,16 +59,21 @@ class Event(Model):
     customer_account: fields.ForeignKeyNullableRelation[CustomerAccount] = fields.ForeignKeyField(
         "models.CustomerAccount", null=True, related_name="events", on_delete=fields.SET_NULL
     )
+    # Who did it to the user, where that was somebody else.
+    actor: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
+        "models.User", null=True, related_name="deeds", on_delete=fields.SET_NULL
+    )
     address = fields.CharField(max_length=45, default="")
     operator = fields.CharField(max_length=80, default="")
     data: Any = fields.JSONField(default=dict)
 
     user_id: int | None
     customer_account_id: int | None
+    actor_id: int | None
 
     class Meta:
         table = "events"
-        indexes = (("user_id", "at"), ("customer_account_id", "at"))
+        indexes = (("user_id", "at"), ("customer_account_id", "at"), ("actor_id",))
 
     @classmethod
     async def record(
@@ -79,6 +84,7 @@ class Event(Model):
         user_id: int | None = None,
         customer_account: CustomerAccount | None = None,
         customer_account_id: int | None = None,
+        actor_id: int | None = None,
         operator: str = "",
         **data: str | int,
     ) -> None:
@@ -87,6 +93,7 @@ class Event(Model):
             kind,
             user_id=user.id if user else user_id,
             customer_account_id=customer_account.id if customer_account else customer_account_id,
+            actor_id=actor_id,
             operator=operator,
             **data,
         )
@@ -99,12 +106,14 @@ class Event(Model):
         *,
         user_id: int | None = None,
         customer_account_id: int | None = None,
+        actor_id: int | None = None,
         operator: str = "",
         **data: str | int,
     ) -> Statement:
         """The same as a statement, for `execute_all` and `execute_if`."""
         address = asking.get().address[:45]
-        values = (user_id, customer_account_id, address, operator, json.dumps(data))
+        about = (user_id, customer_account_id, actor_id)
+        values = (*about, address, operator, json.dumps(data))
         return _RECORD, (clock.now(), kind, *values)
 
     @classmethod
@@ -117,7 +126,7 @@ class Event(Model):
             Happened(
                 row["kind"],
                 moment(row["at"]),
-                "" if row["kind"] in BY_OTHERS else row["address"],
+                "" if row["kind"] in BY_OTHERS or row["actor_id"] else row["address"],
                 json.loads(row["data"]) if isinstance(row["data"], str) else row["data"],
                 row["name"] or "",
             )

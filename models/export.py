@@ -10,6 +10,7 @@ from tortoise.models import Model
 
 from models.email_link import EmailLink, Purpose
 from models.event import Event
+from models.invitation import Invitation
 from models.membership import Membership
 from models.outgoing_mail import OutgoingMail
 from models.recovery_code import RecoveryCode
@@ -56,8 +57,16 @@ PARTS: dict[str, Part] = {
     ),
     "customer_accounts": Part(
         Membership,
-        ("customer_account__name", "customer_account__customer_number", "role", "created_at"),
+        (
+            *("customer_account__name", "customer_account__customer_number", "role", "status"),
+            *("created_at", "service_told_at", "last_used_at", "is_favourite"),
+        ),
         {"id": _OURS, "user_id": _OURS},
+    ),
+    "invitations": Part(
+        Invitation,
+        ("customer_account__name", "email", "role", "sent_at"),
+        {"id": _OURS, "invited_by_id": _OURS, "email_key": _TWICE},
     ),
     "sessions": Part(
         Session,
@@ -97,7 +106,13 @@ PARTS: dict[str, Part] = {
             *("purpose", "email", "created_at", "delayed_until", "sent_at"),
             *("used_at", "replaced_at", "voided_at"),
         ),
-        {"id": _OURS, "user_id": _OURS, "membership_id": _OURS, "token_hash": _SECRET},
+        {
+            "id": _OURS,
+            "user_id": _OURS,
+            "membership_id": _OURS,
+            "invitation_id": _OURS,
+            "token_hash": _SECRET,
+        },
     ),
     "mails": Part(
         OutgoingMail,
@@ -117,12 +132,17 @@ PARTS: dict[str, Part] = {
             *("started_at", "claimed_at", "finished_at", "customer_account__name", "is_linking"),
             *("given_name", "family_name", "phone", "email"),
         ),
-        {"id": _OURS, "user_id": _OURS, "token_hash": _SECRET},
+        {"id": _OURS, "user_id": _OURS, "link_id": _OURS, "token_hash": _SECRET},
     ),
     "events": Part(
         Event,
         ("at", "kind", "address", "data", "customer_account__name"),
-        {"id": _OURS, "user_id": _OURS, "operator": "the name of somebody else"},
+        {
+            "id": _OURS,
+            "user_id": _OURS,
+            "actor_id": "who did it is somebody else",
+            "operator": "the name of somebody else",
+        },
     ),
 }
 
@@ -146,6 +166,8 @@ async def _rows(part: Part, user: User) -> Rows:
 def _about(model: type[Model], user: User) -> Q:
     if model is User:
         return Q(id=user.id)
+    if model is Invitation:
+        return Q(invited_by_id=user.id) | Q(email_key=user.email_key)
     if model is OutgoingMail:
         # Not what went to an address that the user wants: its kind tells whether somebody has it.
         # Of the user's own only while it was theirs; without one, "" is nobody's and everybody's.

@@ -13,17 +13,30 @@ from tortoise.expressions import F
 from tortoise.models import Model
 
 from models import clock
-from models.customer_account import CustomerAccount
+from models.customer_account import ClaimPolicy, CustomerAccount
 from models.databases import atomic, fetch, moment
 from models.email_link import EmailLink, Purpose
 from models.event import Event
 from models.outgoing_mail import OutgoingMail
+from models.permission import Standing
 from models.user import User
 
 
 class Role(StrEnum):
     ADMINISTRATOR = "administrator"
     MEMBER = "member"
+
+
+class Status(StrEnum):
+    ACTIVE = "active"
+    AWAITING_APPROVAL = "awaiting_approval"
+
+
+def standing_of(role: Role, status: Status) -> Standing:
+    """What these two make somebody to the account, as permissions are given."""
+    if status is Status.AWAITING_APPROVAL:
+        return Standing.AWAITING
+    return Standing.ADMINISTRATOR if role is Role.ADMINISTRATOR else Standing.MEMBER
 
 
 @dataclass(frozen=True)
@@ -40,12 +53,23 @@ class Member:
 _MEMBERS = """
     SELECT m.role, m.created_at, u.given_name, u.family_name, u.email
     FROM memberships m JOIN users u ON u.id = m.user_id
-    WHERE m.customer_account_id = ?"""
+    WHERE m.customer_account_id = ? AND m.status = 'active'"""
 _OTHERS = """
     SELECT a.name, a.customer_number
     FROM memberships m JOIN customer_accounts a ON a.id = m.customer_account_id
-    WHERE m.user_id = ? AND a.id <> ? AND a.closed_at IS NULL
-    ORDER BY a.name LIMIT ?"""
+    WHERE m.user_id = ? AND m.status = 'active' AND a.id <> ? AND a.closed_at IS NULL
+    ORDER BY a.sort_key, a.customer_number LIMIT ?"""
+
+_AWAITED = """
+    SELECT a.name, a.customer_number
+    FROM memberships m JOIN customer_accounts a ON a.id = m.customer_account_id
+    WHERE m.user_id = ? AND m.status <> 'active' AND a.closed_at IS NULL
+    ORDER BY m.created_at DESC, m.id DESC"""
+_DEMANDING = """
+    SELECT a.name FROM memberships m JOIN customer_accounts a ON a.id = m.customer_account_id
+    WHERE m.user_id = ? AND m.status = 'active' AND a.closed_at IS NULL
+        AND a.requires_two_factor = ?
+    ORDER BY a.sort_key, a.customer_number"""
 
 
 class AccountClosed(Exception):
@@ -53,7 +77,10 @@ class AccountClosed(Exception):
 
 
 class Membership(Model):
-    """A user's access to one customer account."""
+    """A user's access to one customer account, or the wish for it that awaits approval.
+
+    What administrators do with it stands in `models/access.py`.
+    """
 
     id = fields.IntField(primary_key=True)
     user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
@@ -63,7 +90,13 @@ class Membership(Model):
         "models.CustomerAccount", related_name="memberships", on_delete=fields.CASCADE
     )
     role = fields.CharEnumField(Role, max_length=20)
+    status = fields.CharEnumField(Status, max_length=20, default=Status.ACTIVE, db_default="active")
     created_at = fields.DatetimeField()
+    # Of one that awaits approval: when customer service was told that nobody answers.
+    service_told_at = fields.DatetimeField(null=True)
+    # For Byt kund.
+    last_used_at = fields.DatetimeField(null=True)
+    is_favourite = fields.BooleanField(default=False, db_default=False)
 
     user_id: int
     customer_account_id: int
@@ -71,40 +104,55 @@ class Membership(Model):
     class Meta:
         table = "memberships"
         unique_together = (("user_id", "customer_account_id"),)
-        indexes = (("customer_account_id",),)
+        indexes = (("customer_account_id",), ("status", "created_at"))
+
+    @property
+    def standing(self) -> Standing:
+        return standing_of(self.role, self.status)
+
+    @property
+    def is_awaiting(self) -> bool:
+        return self.status is Status.AWAITING_APPROVAL
 
     @classmethod
     async def admit(cls, user: User, account: CustomerAccount) -> Self:
-        """Give the user who has proven the claim access; the first one becomes administrator.
+        """What the claim that the user has proven comes to.
 
-        Tells those whom it concerns by mail. Somebody who has access already keeps it, and becomes
-        administrator where there is none any more. A user who is closing the user account becomes
-        nobody's administrator. Raises AccountClosed.
+        The first one becomes administrator, whom the account's policy does not hold up; the
+        others are let in or wait for approval. Tells those whom it concerns by mail. Somebody who
+        is there already stays as they are, and becomes administrator where there is none any
+        more. A user who is closing the user account becomes nobody's administrator. Raises
+        AccountClosed.
         """
         if existing := await cls.get_or_none(user_id=user.id, customer_account_id=account.id):
             await existing._become_administrator_if_there_is_none(user, account)
             return existing
         try:
             async with atomic():
-                return await cls._create(user, account)
+                return await cls._claim(user, account)
         except IntegrityError:  # the same claim in another tab was a moment quicker
             return await cls.get(user_id=user.id, customer_account_id=account.id)
 
     @classmethod
-    async def _create(cls, user: User, account: CustomerAccount) -> Self:
+    async def _claim(cls, user: User, account: CustomerAccount) -> Self:
         is_first = await _is_first(user, account)
+        # As it is now: nobody changes it while the account is locked.
+        policy = (await CustomerAccount.get(id=account.id)).claim_policy
+        waits = policy is ClaimPolicy.APPROVE and not is_first
+        now = clock.now()
         membership = await cls.create(
             user_id=user.id,
             customer_account_id=account.id,
             role=Role.ADMINISTRATOR if is_first else Role.MEMBER,
-            created_at=clock.now(),
+            status=Status.AWAITING_APPROVAL if waits else Status.ACTIVE,
+            created_at=now,
+            last_used_at=None if waits else now,
         )
-        await Event.record(
-            "membership.added", user=user, customer_account=account, role=membership.role
-        )
+        kind = "membership.asked" if waits else "membership.added"
+        await Event.record(kind, user=user, customer_account=account, role=membership.role)
         if is_first:
-            await membership._tell_the_contact(user, account)
-        else:
+            await membership._tell_the_contact("new_administrator", user, account)
+        elif policy is not ClaimPolicy.DIRECT:
             await membership._tell_the_administrators(user, account)
         return membership
 
@@ -114,12 +162,12 @@ class Membership(Model):
         async with atomic():
             if self.role is Role.ADMINISTRATOR or not await _is_first(user, account):
                 return
-            self.role = Role.ADMINISTRATOR
-            await Membership.filter(id=self.id).update(role=self.role)
+            self.role, self.status = Role.ADMINISTRATOR, Status.ACTIVE
+            await Membership.filter(id=self.id).update(role=self.role, status=self.status)
             await Event.record(
                 "membership.promoted", user=user, customer_account=account, role=self.role
             )
-            await self._tell_the_contact(user, account)
+            await self._tell_the_contact("new_administrator", user, account)
 
     @classmethod
     async def of_account(cls, customer_account_id: int) -> list[Member]:
@@ -142,14 +190,35 @@ class Membership(Model):
         """The user's other open accounts, by name."""
         return await fetch(_OTHERS, user_id, customer_account_id, most)
 
+    @classmethod
+    async def awaited_by(cls, user_id: int) -> list[dict[str, str]]:
+        """Name and number of the accounts that the user waits to be let in to, newest first."""
+        return await fetch(_AWAITED, user_id)
+
+    @classmethod
+    async def demanding_two_factor(cls, user_id: int) -> list[str]:
+        """The accounts of the user, by name, that ask for two-factor."""
+        return [row["name"] for row in await fetch(_DEMANDING, user_id, True)]
+
+    @classmethod
+    async def may_skip_two_factor(cls, user_id: int) -> bool:
+        """Whether without two-factor there is anything that the user reaches."""
+        demanding = await fetch(f"{_DEMANDING} LIMIT 1", user_id, True)
+        return not demanding or bool(await fetch(f"{_DEMANDING} LIMIT 1", user_id, False))
+
     async def remove(self) -> bool:
-        """'Det var inte vi': the access ends at the next click. False if it had ended already."""
+        """'Det var inte vi': the access ends at the next click, whoever is left.
+
+        False if it had ended already.
+        """
         async with atomic():
             await User.lock(self.user_id)
-            if not await Membership.filter(id=self.id).delete():
+            # What it is by now: somebody may have made them administrator since it was read.
+            current = await Membership.get_or_none(id=self.id)
+            if current is None or not await Membership.filter(id=self.id).delete():
                 return False
             # Who is closing the user account is not counted any more.
-            if self.role == Role.ADMINISTRATOR and await User.is_staying(self.user_id):
+            if current.role is Role.ADMINISTRATOR and await User.is_staying(self.user_id):
                 await CustomerAccount.filter(id=self.customer_account_id).update(
                     active_administrators=F("active_administrators") - 1
                 )
@@ -160,23 +229,17 @@ class Membership(Model):
             )
         return True
 
-    async def _tell_the_contact(self, user: User, account: CustomerAccount) -> None:
+    async def _tell_the_contact(self, kind: str, user: User, account: CustomerAccount) -> None:
         if account.contact_email:
-            await self._tell("new_administrator", account.contact_email, user, account)
+            await self._tell(kind, account.contact_email, user, account)
 
     async def _tell_the_administrators(self, user: User, account: CustomerAccount) -> None:
-        # Only proven addresses: a mistyped one would tell a stranger of the company.
-        administrators = Membership.filter(
-            customer_account_id=account.id,
-            role=Role.ADMINISTRATOR,
-            user__email_confirmed_at__not_isnull=True,
-            user__closes_at=None,
-        )
-        emails = [
-            str(email) for email in await administrators.values_list("user__email", flat=True)
-        ]
-        for email in emails or ([account.contact_email] if account.contact_email else []):
-            await self._tell("new_member", email, user, account)
+        emails = await administrators_emails(account.id)
+        for email in emails:
+            kind = "approval_asked" if self.is_awaiting else "new_member"
+            await self._tell(kind, email, user, account)
+        if account.contact_email not in emails:
+            await self._tell_the_contact("new_member", user, account)
 
     async def _tell(self, kind: str, email: str, user: User, account: CustomerAccount) -> None:
         link, token = await EmailLink.issue(Purpose.NOT_US, email=email, membership_id=self.id)
@@ -188,8 +251,24 @@ class Membership(Model):
             person_name=user.name,
             person_email=user.email,
             customer_account_name=account.name,
+            customer_number=account.customer_number,
+            status=self.status,
             at=clock.now().isoformat(),
         )
+
+
+async def administrators_emails(customer_account_id: int) -> list[str]:
+    """The addresses at which its administrators may be told of the account.
+
+    Only proven ones: a mistyped address would tell a stranger of the company.
+    """
+    administrators = Membership.filter(
+        customer_account_id=customer_account_id,
+        role=Role.ADMINISTRATOR,
+        user__email_confirmed_at__not_isnull=True,
+        user__closes_at=None,
+    ).order_by("id")
+    return [str(email) for email in await administrators.values_list("user__email", flat=True)]
 
 
 async def _is_first(user: User, account: CustomerAccount) -> bool:
@@ -198,5 +277,8 @@ async def _is_first(user: User, account: CustomerAccount) -> bool:
     # Locked even if there is an administrator, who might be leaving at this moment.
     if not await account.lock():
         raise AccountClosed
+    if not await User.is_staying(user.id):
+        return False
     unclaimed = CustomerAccount.filter(id=account.id, active_administrators=0)
-    return await User.is_staying(user.id) and await unclaimed.update(active_administrators=1) == 1
+    due_at = clock.now() + CustomerAccount.REVIEWED_EVERY
+    return await unclaimed.update(active_administrators=1, review_due_at=due_at) == 1

@@ -53,6 +53,10 @@ class Registration(Model):
     phone = fields.CharField(max_length=20, default="")
     email = fields.CharField(max_length=254, default="")
     is_linking = fields.BooleanField(default=False)  # the claim waits for its holder's login
+    # The invitation that took the place of Steg 2.
+    link: fields.ForeignKeyNullableRelation[EmailLink] = fields.ForeignKeyField(
+        "models.EmailLink", null=True, related_name="registrations", on_delete=fields.SET_NULL
+    )
     finished_at = fields.DatetimeField(null=True)
     user: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
         "models.User", null=True, related_name="registrations", on_delete=fields.SET_NULL
@@ -60,10 +64,11 @@ class Registration(Model):
 
     user_id: int | None
     customer_account_id: int | None
+    link_id: int | None
 
     class Meta:
         table = "registrations"
-        indexes = (("customer_account_id",), ("user_id",))
+        indexes = (("customer_account_id",), ("user_id",), ("link_id",))
 
     @classmethod
     async def start(cls) -> str:
@@ -144,11 +149,10 @@ class Registration(Model):
             password_hash=password_hash,
             password_changed_at=now,
             created_at=now,
-            active_customer_account_id=account.id,
         )
         _ = await Registration.filter(id=self.id).update(user_id=user.id)
         await Event.record("user.created", user=user)
-        _ = await Membership.admit(user, account)
+        await _let_in(user, account)
         await welcome(user)
         return await Session.start(user, How.REGISTRATION, client)
 
@@ -218,11 +222,17 @@ class Registration(Model):
                 unfinished = Registration.filter(id=self.id, finished_at=None)
                 if not await unfinished.update(finished_at=clock.now(), user_id=user.id):
                     return False
-                _ = await Membership.admit(user, account)
-                _ = await User.filter(id=user.id).update(active_customer_account_id=account.id)
+                await _let_in(user, account)
         except AccountClosed:
             return False
         return True
+
+
+async def _let_in(user: User, account: CustomerAccount) -> None:
+    """The claim's account becomes the one to land on, unless it waits for approval."""
+    membership = await Membership.admit(user, account)
+    if not membership.is_awaiting:
+        await User.filter(id=user.id).update(active_customer_account_id=account.id)
 
 
 async def welcome(user: User) -> None:

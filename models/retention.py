@@ -13,6 +13,7 @@ from models.customer_account import Address, CustomerAccount
 from models.databases import execute, fetch
 from models.email_link import TRIED_FOR, EmailLink, Purpose
 from models.event import Event
+from models.invitation import Invitation
 from models.limits import Spent, SpentValue
 from models.membership import Membership
 from models.outgoing_mail import OutgoingMail
@@ -144,6 +145,14 @@ PERIODS = (
         "user_id IS NULL AND email = '' AND created_at <= ?",
         _DAY,
         "made for an unknown address, to take as long as for a known one",
+    ),
+    Period(
+        "invitations",
+        Invitation,
+        "sent_at <= ?",
+        timedelta(days=30),
+        "administrators see whom they asked in, and can send it again",
+        after=Invitation.LIFETIME + TRIED_FOR,
     ),
     Period(
         "mails",

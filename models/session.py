@@ -6,17 +6,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from tortoise import fields
 from tortoise.models import Model
 
 from models import clock, databases, keys, login_notices, tokens
 from models.client import Client
-from models.databases import Statement, atomic, execute, execute_if, fetch, moment
+from models.databases import Statement, atomic, execute, execute_all, execute_if, fetch, moment
 from models.email_link import EmailLink
 from models.event import Event
-from models.membership import Role
+from models.membership import Role, Status, standing_of
+from models.permission import ALLOWED, Permission, Standing
 from models.user import TwoFactor, User
 
 
@@ -311,11 +312,22 @@ class ReachedAccount:
     customer_number: str
     name: str
     organisation_number: str
+    membership_id: int
     role: Role
+    requires_two_factor: bool
 
     @property
     def is_administrator(self) -> bool:
         return self.role is Role.ADMINISTRATOR
+
+
+@dataclass(frozen=True)
+class AwaitedAccount:
+    """A customer account that the signed-in user has claimed, and waits to be let in to."""
+
+    name: str
+    customer_number: str
+    membership_id: int
 
 
 @dataclass(frozen=True)
@@ -326,6 +338,7 @@ class Identity:
     token_hash: str
     user: SignedInUser
     customer_account: ReachedAccount | None
+    awaited: AwaitedAccount | None  # in its place, where that was asked for
     authenticated_at: datetime
     remembered: bool
 
@@ -333,6 +346,23 @@ class Identity:
     def holder(self) -> str:
         """Of an authenticator app that is being added in this session: see `Totp.pending`."""
         return f"session:{self.session_id}"
+
+    @property
+    def standing(self) -> Standing:
+        """What the user is to the customer account that was asked for."""
+        if self.customer_account:
+            return standing_of(self.customer_account.role, Status.ACTIVE)
+        return Standing.AWAITING if self.awaited else Standing.NOBODY
+
+    def may(self, permission: Permission) -> bool:
+        """Whether the table in `models/permission.py` allows it to somebody who stands so."""
+        return self.standing in ALLOWED[permission]
+
+    @property
+    def lacks_two_factor(self) -> bool:
+        """Whether the customer account asks for two-factor and the user has none."""
+        account = self.customer_account
+        return account is not None and account.requires_two_factor and not self.user.has_two_factor
 
     @property
     def is_recent(self) -> bool:
@@ -345,13 +375,15 @@ _RESUME = """
     SELECT s.id AS session_id, s.created_at, s.seen_at, s.authenticated_at, s.remembered,
            u.id AS user_id, u.given_name, u.family_name, u.email, u.email_confirmed_at,
            u.two_factor, u.closes_at, u.active_customer_account_id,
-           m.role, a.id AS customer_account_id, a.customer_number, a.name,
-           a.organisation_number
+           m.id AS membership_id, m.role, m.status, a.id AS customer_account_id,
+           a.customer_number, a.name, a.organisation_number, a.requires_two_factor
     FROM sessions s
     JOIN users u ON u.id = s.user_id
     LEFT JOIN customer_accounts a ON {account} AND a.closed_at IS NULL
     LEFT JOIN memberships m ON m.customer_account_id = a.id AND m.user_id = u.id
     WHERE s.token_hash = ?"""
+_SWITCH = "UPDATE users SET active_customer_account_id = ? WHERE id = ?"
+_USED = "UPDATE memberships SET last_used_at = ? WHERE id = ?"
 _RESUME_ACTIVE = _RESUME.format(account="a.id = u.active_customer_account_id")
 _RESUME_ASKED = _RESUME.format(account="a.customer_number = ?")
 
@@ -375,20 +407,15 @@ async def resume(token: str, customer_number: str | None = None) -> Identity | N
         with suppress(databases.Unavailable):
             await Session.filter(id=row["session_id"]).delete()
         return None
-    account = None
-    if row["role"] is not None:
-        account = ReachedAccount(
-            row["customer_account_id"],
-            row["customer_number"],
-            row["name"],
-            row["organisation_number"],
-            Role(row["role"]),
-        )
+    account = _reached(row)
     with suppress(databases.Unavailable):  # pages are read also while nothing can be written
         if now - seen >= Session.SEEN_EVERY:
             await Session.filter(id=row["session_id"]).update(seen_at=now)
         if account and account.id != row["active_customer_account_id"]:
-            await User.filter(id=row["user_id"]).update(active_customer_account_id=account.id)
+            # Byt kund: where the next login leads, and what stands on top of the list.
+            await execute_all(
+                (_SWITCH, (account.id, row["user_id"])), (_USED, (now, account.membership_id))
+            )
     return Identity(
         session_id=row["session_id"],
         token_hash=token_hash,
@@ -402,9 +429,30 @@ async def resume(token: str, customer_number: str | None = None) -> Identity | N
             closes_at=moment(row["closes_at"]) if row["closes_at"] else None,
         ),
         customer_account=account,
+        awaited=_awaited(row),
         authenticated_at=moment(row["authenticated_at"]),
         remembered=remembered,
     )
+
+
+def _reached(row: dict[str, Any]) -> ReachedAccount | None:
+    if row["role"] is None or row["status"] != Status.ACTIVE:
+        return None
+    return ReachedAccount(
+        row["customer_account_id"],
+        row["customer_number"],
+        row["name"],
+        row["organisation_number"],
+        row["membership_id"],
+        Role(row["role"]),
+        bool(row["requires_two_factor"]),
+    )
+
+
+def _awaited(row: dict[str, Any]) -> AwaitedAccount | None:
+    if row["role"] is None or row["status"] == Status.ACTIVE:
+        return None
+    return AwaitedAccount(row["name"], row["customer_number"], row["membership_id"])
 
 
 def _lives(created: datetime, seen: datetime, *, remembered: bool) -> bool:

@@ -141,11 +141,14 @@ _ACTIVE_FIRST = """
     JOIN users u ON u.id = m.user_id
     JOIN customer_accounts a ON a.id = m.customer_account_id
     WHERE m.user_id = ? AND a.closed_at IS NULL
-    ORDER BY CASE WHEN a.id = u.active_customer_account_id THEN 0 ELSE 1 END, m.id
+    ORDER BY CASE WHEN m.status <> 'active' THEN 2
+                  WHEN a.id = u.active_customer_account_id THEN 0 ELSE 1 END, m.id
     LIMIT 1"""
 
 
 async def active_customer_number(user_id: int) -> str | None:
-    """The account to land on after login: the one used last, else the first one that is active."""
+    """The account to land on after login: the one used last, else the first one that is active,
+    else one that the user waits to be let in to.
+    """
     rows = await fetch(_ACTIVE_FIRST, user_id)
     return rows[0]["customer_number"] if rows else None

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from models import databases, keys
-from web import errors, rendering
+from web import customer_pages, errors, rendering
 from web.jobs.mail import MailWorker
 from web.jobs.retention import RetentionWorker
 from web.mail import Composer
@@ -28,8 +28,10 @@ from web.settings import Settings
 def create_app(settings: Settings) -> Starlette:
     """The portal with these settings. Its lifespan opens the database and sends the mail."""
     keys.use(settings.secret_keys, settings.pepper)
+    routes = routes_for(settings)
+    customer_pages.check(routes)
     app = Starlette(
-        routes=routes_for(settings),
+        routes=routes,
         middleware=[
             Middleware(RequestId),
             Middleware(Headers, https=settings.https),

@@ -9,18 +9,25 @@ from models import Address, CustomerAccount, Membership, User
 from models.claim import prove
 from models.customer_account import shown
 from models.membership import AccountClosed
+from models.permission import Permission
 from web import claim, guards, kept_form, sessions
 from web.claim import ClaimForm
+from web.customer_pages import CustomerPage
 from web.pages import Page
 from web.rendering import redirect, render
 
 _MOST_OTHERS = 25
+_AWAITING = "Kontouppgifterna stämmer. Nu behöver en administratör godkänna dig."
 
 
-class Show(Page):
-    """The customer page."""
+class Show(CustomerPage):
+    """The customer page; for who is not let in yet, the one that says so."""
+
+    permission = Permission.SEE_STANDING
 
     async def get(self, request: Request) -> Response:
+        if awaited := guards.signed_in(request).awaited:
+            return render(request, "customer_accounts/waiting.html", {"awaited": awaited})
         identity, account = guards.member_of(request)
         context = {
             "customer_account": {
@@ -66,14 +73,15 @@ class Add(Page):
     ) -> Response | None:
         had_it = await Membership.exists(user_id=user_id, customer_account_id=account.id)
         try:
-            _ = await Membership.admit(await User.get(id=user_id), account)
+            membership = await Membership.admit(await User.get(id=user_id), account)
         except AccountClosed:  # in the moment since the claim
             return None
-        sentence = (
-            "Du har redan lagt till det här kundkontot."
-            if had_it
-            else f"Kundkontot {account.name} är tillagt."
-        )
+        if membership.is_awaiting:
+            sentence = _AWAITING
+        elif had_it:
+            sentence = "Du har redan lagt till det här kundkontot."
+        else:
+            sentence = f"Kundkontot {account.name} är tillagt."
         return redirect(
             request,
             "customer_account",

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models import CustomerAccount, EmailLink, Membership, User, email_change, password_reset
+from models import (
+    CustomerAccount,
+    EmailLink,
+    Membership,
+    User,
+    access,
+    email_change,
+    password_reset,
+)
 from models.databases import atomic
 from models.email_link import Purpose, State
 from models.registration import ask_for_confirmation
@@ -170,10 +178,7 @@ class Notice(Page):
     async def _remove(self, link: EmailLink) -> str:
         membership = await _membership(link)
         names = await _names(membership)
-        async with atomic():
-            await User.lock(membership.user_id)
-            if await link.consume():
-                await membership.remove()
+        await access.not_us(link)
         return f"{names['person_name']} kan inte längre se {names['customer_account_name']}."
 
     async def _link(self, request: Request) -> EmailLink:

@@ -78,6 +78,7 @@ def page(
         "customer_account_name": None,
         "retry_path": request.app.url_path_for("home"),
         "other_path": None,
+        "other_name": None,
         **(context or {}),
     }
     # After a conflict the header above the form is somebody else's, or of another account.

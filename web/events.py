@@ -55,6 +55,12 @@ SENTENCES = {
     "membership.added": "Du fick åtkomst till {account}.",
     "membership.promoted": "Du blev administratör för {account}.",
     "membership.removed": "Din åtkomst till {account} togs bort.",
+    "membership.asked": "Du bad om åtkomst till {account}.",
+    "membership.approved": "Du fick åtkomst till {account}.",
+    "membership.denied": "Du fick inte åtkomst till {account}.",
+    "membership.demoted": "Du är inte längre administratör för {account}.",
+    "membership.left": "Du lämnade {account}.",
+    "invitation.accepted": "Du tackade ja till en inbjudan till {account}.",
     "data.exported": "Du hämtade dina uppgifter.",
     "limits.lifted": "Vi tog bort en spärr efter för många försök.",
 }
@@ -65,6 +71,13 @@ HIDDEN = {
     "user.erased": "of nobody any more",
     "keys.changed": "of the whole site",
     "pepper.changed": "of the whole site",
+    "invitation.sent": "of a customer account",
+    "invitation.sent_again": "of a customer account",
+    "invitation.revoked": "of a customer account",
+    "invitation.declined": "of a customer account",
+    "policy.changed": "of a customer account",
+    "two_factor.required": "of a customer account",
+    "two_factor.not_required": "of a customer account",
 }
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from models.email_link import Purpose
-from models.membership import Role
+from models.membership import Role, Status
 from models.totp import State
 from models.user import TwoFactor
 from web.devices import HOW
@@ -16,6 +16,7 @@ from web.rendering import date_and_time
 TITLES = {
     "user": "Dina uppgifter",
     "customer_accounts": "Kundkonton som du har åtkomst till",
+    "invitations": "Inbjudningar från dig eller till dig",
     "sessions": "Enheter som du är inloggad på",
     "known_devices": "Webbläsare som du har loggat in från",
     "half_logins": "Inloggningar som väntar på en engångskod",
@@ -47,8 +48,10 @@ LABELS = {
     "given_name": "Förnamn",
     "given_up_at": "Skickades inte",
     "how": "Hur",
+    "is_favourite": "Favorit",
     "is_linking": "Väntar på inloggning",
     "kind": "Vad",
+    "last_used_at": "Senast vald",
     "last_login_at": "Senaste inloggning",
     "next_path": "På väg till",
     "password_changed_at": "Lösenordet ändrat",
@@ -62,8 +65,10 @@ LABELS = {
     "role": "Roll",
     "seen_at": "Senast använd",
     "sent_at": "Skickad",
+    "service_told_at": "Kundtjänst påmind",
     "started_at": "Påbörjad",
     "state": "Läge",
+    "status": "Status",
     "to": "Till",
     "two_factor": "Tvåfaktorsautentisering",
     "used_at": "Använd",
@@ -86,6 +91,14 @@ WORDS: dict[str, dict[str, str]] = {
         "take_over_email": "Är det din adress?",
         "new_administrator": "Ny administratör för kundkontot",
         "new_member": "Ny användare i kundkontot",
+        "approval_asked": "Någon väntar på godkännande",
+        "access_approved": "Du har åtkomst till ett kundkonto",
+        "access_denied": "Du fick inte åtkomst till ett kundkonto",
+        "access_removed": "Din åtkomst till ett kundkonto är borttagen",
+        "made_administrator": "Du är administratör för ett kundkonto",
+        "no_longer_administrator": "Du är inte längre administratör för ett kundkonto",
+        "invitation": "Inbjudan till ett kundkonto",
+        "invitation_accepted": "Någon har tackat ja till din inbjudan",
     },
     "purpose": {
         Purpose.CONFIRM_EMAIL: "Bekräfta e-postadressen",
@@ -96,8 +109,10 @@ WORDS: dict[str, dict[str, str]] = {
         Purpose.NOT_ME: "Svara Det var inte jag",
         Purpose.NOT_US: "Svara Det var inte vi",
         Purpose.UNDO_EMAIL: "Ångra byte av e-postadress",
+        Purpose.INVITATION: "Tacka ja till en inbjudan",
     },
     "role": {Role.ADMINISTRATOR: "Administratör", Role.MEMBER: "Användare"},
+    "status": {Status.ACTIVE: "Aktiv", Status.AWAITING_APPROVAL: "Väntar på godkännande"},
     "state": {State.PENDING: "Väntar på den första koden", State.ACTIVE: "På"},
     "two_factor": {
         TwoFactor.ON: "På",

@@ -5,9 +5,12 @@ from __future__ import annotations
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from models.permission import Permission
 from models.session import Identity, ReachedAccount
 from web import next_path
 from web.rendering import SeeOther
+
+NO_ACCESS = "access"  # also of what belongs to another account, or to none
 
 
 def signed_in(request: Request) -> Identity:
@@ -36,11 +39,27 @@ def recently_confirmed(request: Request) -> Identity:
     return identity
 
 
+def permitted(request: Request, permission: Permission) -> Identity:
+    """The user, if what they are to the account of this URL allows it.
+
+    The same 403 for no access and no such account. Where the account asks for two-factor and the
+    user has none, Steg 4.
+    """
+    identity = signed_in(request)
+    if not identity.may(permission):
+        if identity.awaited:
+            raise SeeOther("customer_account", customer_number=identity.awaited.customer_number)
+        raise HTTPException(403, "role" if identity.customer_account else NO_ACCESS)
+    if identity.lacks_two_factor:
+        raise SeeOther("registration:two_factor", whole_page=True)
+    return identity
+
+
 def member_of(request: Request) -> tuple[Identity, ReachedAccount]:
-    """The user and the account of this URL; the same 403 for no access and no such account."""
+    """The user and the account of this URL, on a page that lets in those who reach it."""
     identity = signed_in(request)
     if identity.customer_account is None:
-        raise HTTPException(403, "access")
+        raise HTTPException(403, NO_ACCESS)
     return identity, identity.customer_account
 
 

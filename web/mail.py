@@ -14,7 +14,9 @@ from jinja2 import Environment
 
 from models import OutgoingMail
 from models.email_link import Purpose
+from models.membership import Role, Status
 from web import browsers
+from web.access_mails import ACCESS_MAILS
 from web.notices import NOTICES
 from web.rendering import date_and_time
 from web.settings import Settings
@@ -51,6 +53,10 @@ class Composer:
     def link(self, name: str, token: str) -> str:
         return f"{self.settings.base_url}{self.path(name, token=token)}"
 
+    def to_customer(self, name: str, data: dict[str, str]) -> str:
+        """The address of a page of the customer account that the mail is about."""
+        return self.settings.base_url + self.path(name, customer_number=data["customer_number"])
+
     def _fill(self, name: str, suffix: str, context: dict[str, Any]) -> str:
         return self.templates.get_template(f"mail/{name}.{suffix}").render(context).strip() + "\n"
 
@@ -78,14 +84,46 @@ def new_administrator(composer: Composer, data: dict[str, str]) -> dict[str, Any
 
 
 def new_member(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
-    """To the administrators: somebody has got access, and one click takes it away."""
+    """To the administrators and the contact address: somebody has got access, or asks for it
+    (that, to the contact address alone), and one click takes it away."""
     return {
+        "waits": data.get("status") == Status.AWAITING_APPROVAL,
         "person_name": data["person_name"],
         "person_email": data["person_email"],
         "customer_account_name": data["customer_account_name"],
         "at": datetime.fromisoformat(data["at"]),
         "link": composer.link("email_links:open_notice", data["token"]),
         "days": _days(Purpose.NOT_US),
+    }
+
+
+def approval_asked(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
+    """To the administrators: somebody waits for their yes or no."""
+    link = composer.to_customer("members", data)
+    return {**new_member(composer, data), "link": link}
+
+
+def access(kind: str, composer: Composer, data: dict[str, str]) -> dict[str, Any]:
+    """To whom something was done about the access to a customer account."""
+    words, told = ACCESS_MAILS[kind], {**data, "account": data["customer_account_name"]}
+    return {
+        "name": data["name"],
+        "subject": words.subject.format_map(told),
+        "happened": words.happened.format_map(told),
+        "more": words.more.format_map(told),
+        "button": words.button,
+        "link": composer.to_customer(words.route, data) if words.button else "",
+    }
+
+
+def invitation(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
+    """To the address that is invited: a user's, or not yet. Without an inviter it was we."""
+    return {
+        "inviter_name": data["inviter_name"] or composer.settings.brand,
+        "customer_account_name": data["customer_account_name"],
+        "administrator": data["role"] == Role.ADMINISTRATOR,
+        "link": composer.link("invitations:open", data["token"]),
+        "days": _days(Purpose.INVITATION),
     }
 
 
@@ -193,6 +231,8 @@ _KINDS: dict[str, Callable[[Composer, dict[str, str]], dict[str, Any]]] = {
         frozen_by_operator,
         new_administrator,
         new_member,
+        approval_asked,
+        invitation,
         alarm,
     )
 }
@@ -200,7 +240,11 @@ _KINDS: dict[str, Callable[[Composer, dict[str, str]], dict[str, Any]]] = {
 
 def _words_of(kind: str) -> tuple[str, Callable[[Composer, dict[str, str]], dict[str, Any]]]:
     """The name of the mail's templates, and what fills them."""
-    return ("notice", partial(notice, kind)) if kind in NOTICES else (kind, _KINDS[kind])
+    if kind in NOTICES:
+        return "notice", partial(notice, kind)
+    if kind in ACCESS_MAILS:
+        return "access", partial(access, kind)
+    return kind, _KINDS[kind]
 
 
 def _days(purpose: Purpose) -> int:

@@ -22,6 +22,10 @@ class Page(HTTPEndpoint):
         request.state.identity = await sessions.identify(request)
         token = asking.set(sessions.client(request))
         try:
+            await self.admit(request)
             await super().dispatch()
         finally:
             asking.reset(token)
+
+    async def admit(self, request: Request) -> None:
+        """Raise what whoever may not come here gets instead; before `get` and `post` alike."""

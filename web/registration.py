@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from models import (
     CustomerAccount,
+    Membership,
     Registration,
     TwoFactor,
     User,
@@ -275,7 +276,12 @@ class TwoFactorChoice(Page):
         self, request: Request, user: User, form: EnrolmentForm, status_code: int = 200
     ) -> Response:
         holder = guards.signed_in(request).holder
-        context = {"form": form, "enrolment": await Enrolment.of(user, holder)}
+        context = {
+            "form": form,
+            "enrolment": await Enrolment.of(user, holder),
+            "demanding": await Membership.demanding_two_factor(user.id),
+            "skippable": await Membership.may_skip_two_factor(user.id),
+        }
         return render(request, self.template, context, status_code, secret=True)
 
 
@@ -302,6 +308,7 @@ class Done(Page):
         context = {
             "user": identity.user,
             "customer_account": identity.customer_account,
+            "awaited": await Membership.awaited_by(identity.user.id),
             "two_factor": identity.user.has_two_factor,
             **await shown_codes(request, identity),
         }

@@ -59,6 +59,7 @@ async def _add_customer(customer: Customer) -> None:
         customer_number=customer.number, name=customer.name, contact_email=customer.contact
     )
     account.identify_by(customer.organisation_number)
+    account.list_by(["Stockholm"])
     await account.save()
     _ = await Address.create(
         customer_account_id=account.id,

@@ -120,6 +120,7 @@ async def an_account(
 ) -> CustomerAccount:
     account = CustomerAccount(customer_number=customer_number, name=name, **more)
     account.identify_by(organisation_number)
+    account.list_by()
     await account.save()
     return account
 

@@ -168,6 +168,7 @@ async def _add_customer(customer: Customer) -> None:
         closed_at=clock.now() if customer.closed else None,
     )
     account.identify_by(customer.organisation_number)
+    account.list_by(town for _, _, town in customer.addresses)
     await account.save()
     for street, postal_code, town in customer.addresses:
         _ = await Address.create(
