@@ -152,7 +152,7 @@ class Registration(Model):
         )
         _ = await Registration.filter(id=self.id).update(user_id=user.id)
         await Event.record("user.created", user=user)
-        await _let_in(user, account)
+        _ = await _let_in(user, account)
         await welcome(user)
         return await Session.start(user, How.REGISTRATION, client)
 
@@ -211,28 +211,28 @@ class Registration(Model):
             and clock.now() - self.claimed_at < self.CLAIM_LIFETIME
         )
 
-    async def link_to(self, user: User) -> bool:
-        """The owner of the address has logged in: give them the account. Only once."""
+    async def link_to(self, user: User) -> Membership | None:
+        """The owner of the address has logged in: their claim counts now. Only once."""
         account = self.customer_account
         if not self.awaits_login or account is None or user.email_key != email_key(self.email):
-            return False
+            return None
         try:
             async with atomic():
                 await User.lock(user.id)
                 unfinished = Registration.filter(id=self.id, finished_at=None)
                 if not await unfinished.update(finished_at=clock.now(), user_id=user.id):
-                    return False
-                await _let_in(user, account)
+                    return None
+                return await _let_in(user, account)
         except AccountClosed:
-            return False
-        return True
+            return None
 
 
-async def _let_in(user: User, account: CustomerAccount) -> None:
+async def _let_in(user: User, account: CustomerAccount) -> Membership:
     """The claim's account becomes the one to land on, unless it waits for approval."""
     membership = await Membership.admit(user, account)
     if not membership.is_awaiting:
         await User.filter(id=user.id).update(active_customer_account_id=account.id)
+    return membership
 
 
 async def welcome(user: User) -> None:

@@ -10,14 +10,13 @@ from models.claim import prove
 from models.customer_account import shown
 from models.membership import AccountClosed
 from models.permission import Permission
-from web import claim, guards, kept_form, sessions
+from web import claim, guards, kept_form, login, sessions
 from web.claim import ClaimForm
 from web.customer_pages import CustomerPage
 from web.pages import Page
 from web.rendering import redirect, render
 
 _MOST_OTHERS = 25
-_AWAITING = "Kontouppgifterna stämmer. Nu behöver en administratör godkänna dig."
 
 
 class Show(CustomerPage):
@@ -77,7 +76,7 @@ class Add(Page):
         except AccountClosed:  # in the moment since the claim
             return None
         if membership.is_awaiting:
-            sentence = _AWAITING
+            sentence = login.AWAITING
         elif had_it:
             sentence = "Du har redan lagt till det här kundkontot."
         else:

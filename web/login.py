@@ -26,6 +26,7 @@ FROZEN = (
     "eller klicka på Glömt lösen? och be om en ny."
 )
 NOT_LINKED = "Du är inloggad, men kundkontot kopplades inte. Lägg till det här i stället."
+AWAITING = "Kontouppgifterna stämmer. Nu behöver en administratör godkänna dig."
 _TABS = ("e-post", "bankid")
 _YEAR = 365 * 24 * 3600  # seconds
 
@@ -225,9 +226,8 @@ async def complete(
     """
     # Who has closed the user account gets no further than to undoing that.
     registration = None if user.closes_at else await waiting_claim(request)
-    linked = (
-        registration.customer_account if registration and await registration.link_to(user) else None
-    )
+    membership = await registration.link_to(user) if registration else None
+    linked = registration.customer_account if registration and membership else None
     token = await sessions.start(request, user, how, remembered=remembered)
     _log.info(
         "login.ok", extra={"user": user.id, "how": how, "address": sessions.client(request).address}
@@ -235,13 +235,18 @@ async def complete(
     flash: str | None
     if done:
         flash = done
+    elif linked and membership and membership.is_awaiting:
+        path = str(
+            request.app.url_path_for("customer_account", customer_number=linked.customer_number)
+        )
+        flash = AWAITING
     elif linked:
-        flash = f"{linked.name} är nu kopplat till ditt konto."
+        path, flash = "", f"{linked.name} är nu kopplat till ditt konto."
     elif registration:
         path, flash = str(request.app.url_path_for("customer_accounts:add")), NOT_LINKED
     else:
         flash = None
-    to = await landing(request, user, "" if linked and not done else path)
+    to = await landing(request, user, path)
     response = redirect(request, to, whole_page=True, flash=flash)
     if registration:
         cookies.delete(response, request, "registration")

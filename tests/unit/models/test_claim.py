@@ -90,6 +90,27 @@ async def test_a_suffix_tried_on_many_numbers_is_stopped(
     assert await prove("100200", "3378", elsewhere(50))
 
 
+async def test_a_sweep_of_a_thousand_numbers_from_as_many_addresses_gets_nowhere(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The organisation number is public: a company's four digits are tried on every number."""
+
+    async def sleep(seconds: float) -> None:
+        pass
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    for number in range(1000):
+        _ = await an_account(f"{700_000 + number}", "4421013378" if number >= 20 else "4435027711")
+
+    found = [
+        await prove(f"{700_000 + number}", "3378", elsewhere(number)) for number in range(1000)
+    ]
+
+    assert found == [None] * 1000, "though 980 of them are right"
+    assert await prove("700100", "3378", elsewhere(1001)) is None
+    assert await prove("700000", "7711", elsewhere(1002)), "others are not held up"
+
+
 async def test_the_site_slows_down_and_rings_once_but_never_closes(
     account: CustomerAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:

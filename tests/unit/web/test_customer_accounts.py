@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from models import Address, CustomerAccount, Membership, User
-from tests.unit.conftest import Clock, Visitor, a_user, an_account
+from models import Address, ClaimPolicy, CustomerAccount, Membership, User, clock
+from tests.unit.conftest import PASSWORD, Clock, Visitor, a_user, an_account
 
 pytestmark = pytest.mark.anyio
 
@@ -123,3 +123,130 @@ async def test_closed_claims_say_so_honestly(visitor: Visitor, anna: User) -> No
         "/registrera/steg-2", customer_number="100200", organisation_suffix="3378"
     )
     assert page.path == "/registrera/steg-3"
+
+
+# Where administrators want to say yes first
+
+
+@pytest.fixture
+async def approving(account: CustomerAccount) -> CustomerAccount:
+    """Andra AB, whose administrator wants to approve who comes."""
+    other = await an_account("100300", name="Andra AB")
+    bo = await a_user("bo@example.com", email_confirmed_at=clock.now())
+    _ = await Membership.admit(bo, other)
+    await CustomerAccount.filter(id=other.id).update(claim_policy=ClaimPolicy.APPROVE)
+    return other
+
+
+async def test_a_claim_that_waits_leads_to_the_page_that_says_so(
+    visitor: Visitor, anna: User, approving: CustomerAccount
+) -> None:
+    await visitor.log_in()
+    page = await visitor.submit(
+        "/lagg-till-kundkonto", customer_number="100300", organisation_suffix="3378"
+    )
+
+    assert (page.path, page.heading) == ("/kund/100300", "Väntar på godkännande")
+    assert "En administratör på Andra AB behöver godkänna dig." in page.text
+    assert "Nu behöver en administratör godkänna dig." in page.response.text
+    assert "bo@example.com" not in page.response.text, "they learn nothing of the company"
+    again = await visitor.submit(
+        "/lagg-till-kundkonto", customer_number="100300", organisation_suffix="3378"
+    )
+    assert again.heading == "Väntar på godkännande"
+    # The account one works with stays the one of before.
+    assert (await visitor.visit("/")).links["Gå till Exempelbygg AB"] == "/kund/100200"
+
+
+async def test_who_waits_is_told_by_mail_once_the_address_is_proven(
+    visitor: Visitor, approving: CustomerAccount
+) -> None:
+    cia = await a_user("cia@example.com")
+    _ = await Membership.admit(cia, approving)
+    page = await visitor.log_in("cia@example.com")
+    assert "Bekräfta din e-postadress, så mejlar vi när det är klart." in page.text
+    await cia.confirm_email()
+    page = await visitor.visit("/kund/100300")
+    assert "Vi mejlar när det är klart." in page.text
+
+
+async def test_who_waits_for_everything_lands_there_at_login(
+    visitor: Visitor, approving: CustomerAccount
+) -> None:
+    _ = await Membership.admit(await a_user("cia@example.com"), approving)
+    page = await visitor.log_in("cia@example.com")
+
+    assert (page.path, page.heading) == ("/kund/100300", "Väntar på godkännande")
+    assert "Aktivt kundkonto" not in page.response.text
+
+
+async def test_who_has_one_account_lands_there_and_not_where_they_wait(
+    visitor: Visitor, approving: CustomerAccount, account: CustomerAccount
+) -> None:
+    cia = await a_user("cia@example.com")
+    _ = await Membership.admit(cia, approving)
+    _ = await Membership.admit(cia, account)
+
+    assert (await visitor.log_in("cia@example.com")).path == "/kund/100200"
+
+
+async def test_registering_where_they_want_to_approve_ends_with_waiting(
+    visitor: Visitor, approving: CustomerAccount
+) -> None:
+    await visitor.submit("/registrera/steg-1")
+    await visitor.submit("/registrera/steg-2", customer_number="100300", organisation_suffix="3378")
+    page = await visitor.submit(
+        "/registrera/steg-3",
+        customer_number="100300",
+        given_name="Cia",
+        family_name="Ek",
+        email="cia@example.com",
+        password=PASSWORD,
+    )
+    assert page.path == "/registrera/steg-4"
+    page = await visitor.submit("/registrera/steg-4/hoppa-over")
+
+    assert (page.path, page.heading) == ("/registrera/klart", "Nu är du klar!")
+    assert "En administratör på Andra AB behöver godkänna dig." in page.text
+    assert "Gå till Andra AB" not in page.links
+    assert (await visitor.visit("/kund/100300")).heading == "Väntar på godkännande"
+
+
+async def test_a_claim_carried_through_the_login_waits_likewise(
+    visitor: Visitor, anna: User, approving: CustomerAccount
+) -> None:
+    await visitor.submit("/registrera/steg-1")
+    await visitor.submit("/registrera/steg-2", customer_number="100300", organisation_suffix="3378")
+    taken = await visitor.submit(
+        "/registrera/steg-3",
+        customer_number="100300",
+        given_name="Anna",
+        family_name="Andersson",
+        email="anna@example.com",
+        password=PASSWORD,
+    )
+    assert "Logga in och koppla kundkontot" in taken.buttons
+    await visitor.submit("/registrera/koppla", customer_number="100300")
+    page = await visitor.log_in()
+
+    assert (page.path, page.heading) == ("/kund/100300", "Väntar på godkännande")
+    assert "Nu behöver en administratör godkänna dig." in page.response.text
+    membership = await Membership.get(user_id=anna.id, customer_account_id=approving.id)
+    assert membership.is_awaiting
+
+
+# Where two-factor is asked for
+
+
+async def test_some_accounts_that_ask_for_two_factor_leave_the_others_open(
+    visitor: Visitor, anna: User, account: CustomerAccount
+) -> None:
+    other = await an_account("100300", name="Andra AB")
+    _ = await Membership.admit(anna, other)
+    await CustomerAccount.filter(id=account.id).update(requires_two_factor=True)
+    page = await visitor.log_in()
+    assert page.path == "/registrera/steg-4"
+    assert "Hoppa över tvåfaktorsautentisering" in page.buttons
+
+    assert (await visitor.visit("/kund/100300")).heading == "Andra AB"
+    assert (await visitor.visit("/kund/100200")).path == "/registrera/steg-4"
