@@ -104,7 +104,7 @@ async def remove(membership: Membership, by: Actor) -> bool:
 
     Also one's own, for which nobody needs to be an administrator.
     """
-    async with _changing(membership, by) as account:
+    async with _changing(membership, by, also_oneself=True) as account:
         current = await Membership.get_or_none(id=membership.id)
         if current is None or not await Membership.filter(id=membership.id).delete():
             return False
@@ -155,14 +155,16 @@ async def set_rules(
 
 
 @asynccontextmanager
-async def _changing(membership: Membership, by: Actor) -> AsyncIterator[CustomerAccount]:
+async def _changing(
+    membership: Membership, by: Actor, *, also_oneself: bool = False
+) -> AsyncIterator[CustomerAccount]:
     """A transaction that has locked the user and the account, in which `by` may act."""
     account = await CustomerAccount.get(id=membership.customer_account_id)
     async with atomic():
         await User.lock(membership.user_id)
         if not await account.lock():
             raise AccountClosed
-        if by.user_id != membership.user_id:
+        if not (also_oneself and by.user_id == membership.user_id):
             await by.check(account.id)
         yield account
 
