@@ -160,8 +160,9 @@ class Notice(Page):
         if link.user:
             context = {"email": link.email, "restores": email_change.restores(link, link.user)}
             return render(request, "email_links/not_me.html", context, secret=True)
-        names = await _names(await _membership(link))
-        return render(request, "email_links/not_us.html", names, secret=True)
+        membership = await _membership(link)
+        context = {**await _names(membership), "waits": membership.is_awaiting}
+        return render(request, "email_links/not_us.html", context, secret=True)
 
     async def post(self, request: Request) -> Response:
         link = await self._link(request)

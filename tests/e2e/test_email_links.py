@@ -86,7 +86,10 @@ def test_det_var_inte_vi_removes_the_new_user_without_a_login(
     steps.press(page, "Ta bort användaren")
     expect(page.get_by_text(f"{person.name} kan inte längre se {customer.name}.")).to_be_visible()
 
+    # That session has ended, too; logged in again, they see nothing of the customer.
     newcomer.page.reload()
+    steps.on_login_page(newcomer.page)
+    steps.give_password(newcomer.page, person)
     expect(steps.heading(newcomer.page)).to_have_text("Du har inte åtkomst")
     page.goto(link)
     expect(steps.heading(page)).to_have_text("Länken går inte att använda")
