@@ -9,6 +9,7 @@ from starlette.staticfiles import StaticFiles
 from web import (
     closing,
     customer_accounts,
+    customer_switch,
     devices,
     email_change,
     email_links,
@@ -129,6 +130,8 @@ routes: list[BaseRoute] = [
     Route("/mina-uppgifter/hamta", export.Export, name="export"),
     Route("/mina-uppgifter/hamta.html", export.Document, name="export:document"),
     Route("/mina-uppgifter/hamta.json", export.Data, name="export:data"),
+    Route("/byt-kund", customer_switch.Switch, name="customer_accounts:switch"),
+    Route("/byt-kund/favorit", customer_switch.Favourite, name="customer_accounts:favourite"),
     Route("/lagg-till-kundkonto", customer_accounts.Add, name="customer_accounts:add"),
     Route(
         "/kund/{customer_number:customer_number}", customer_accounts.Show, name="customer_account"

@@ -92,8 +92,32 @@ page.addEventListener("click", (event) => {
   }
 });
 
+/* A list to choose from, and the search above it: the arrows go from one to the next. */
+function moveInList(event, from) {
+  const list = find(from.dataset.list || from.closest("[id=accounts]").id);
+  const stops = [page.querySelector(`[data-list=${list.id}]`), ...list.querySelectorAll("a.choice__account")].filter(Boolean);
+  const at = stops.indexOf(from);
+  const last = stops.length - 1;
+  const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: from.dataset.list ? undefined : 0, End: from.dataset.list ? undefined : last }[event.key];
+  if (to === undefined || to < 0 || to > last) return;
+  event.preventDefault();
+  stops[to].focus();
+}
+
 page.addEventListener("keydown", (event) => {
   if (event.target.matches?.("[role=tab]")) moveBetweenTabs(event, event.target);
+  if (event.target.matches?.("[data-list], #accounts a.choice__account")) moveInList(event, event.target);
+});
+
+/* Byt kund: what was found is said, and in the menu the search has focus at once. */
+page.addEventListener("htmx:after:swap", (event) => {
+  const target = event.detail.ctx.target;
+  const found = find("accounts")?.querySelector("[data-announce]");
+  if (found && ["accounts", "menu-choices"].includes(target?.id)) announce(found.textContent.trim());
+  if (target?.id === "menu-choices") target.querySelector("input[type=search], a, button")?.focus();
+});
+find("menu")?.addEventListener("toggle", (event) => {
+  if (event.newState === "closed") find("menu-choices")?.replaceChildren();
 });
 
 page.addEventListener("submit", (event) => {

@@ -230,6 +230,8 @@ ACCESS: dict[str, tuple[str, str]] = {
     "recovery_codes:file": ("signed in", ""),
     "closing:close": ("signed in", "signed in"),
     "closing:undo": ("anybody", "signed in"),
+    "customer_accounts:switch": ("signed in", ""),
+    "customer_accounts:favourite": ("anybody", "signed in"),
     "customer_accounts:add": ("signed in", "signed in"),
 }  # those of one customer account: tests/unit/web/test_customer_pages.py
 FILES = ("events:file",)  # they are downloaded, and are no pages

@@ -1,0 +1,86 @@
+"""Byt kund: the customer accounts that a user reaches, found and sorted, a page at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from models import folding
+from models.databases import execute, fetch
+
+_MOST_WORDS = 10  # of a search; each is looked for in every account of the user
+
+# The favourites first, then the ones used last, then by name. Written out, because the two
+# databases disagree on where a missing moment sorts.
+_ORDER = """
+    ORDER BY CASE WHEN m.is_favourite THEN 0 ELSE 1 END,
+             CASE WHEN m.is_favourite OR m.last_used_at IS NULL THEN 1 ELSE 0 END,
+             CASE WHEN m.is_favourite THEN NULL ELSE m.last_used_at END DESC,
+             a.sort_key, a.customer_number"""
+_REACHED = """
+    FROM memberships m JOIN customer_accounts a ON a.id = m.customer_account_id
+    WHERE m.user_id = ? AND m.status = 'active' AND a.closed_at IS NULL"""
+_TOWNS = """
+    SELECT customer_account_id, town FROM addresses WHERE customer_account_id IN ({marks})
+    ORDER BY customer_account_id, id"""
+_PIN = """
+    UPDATE memberships SET is_favourite = ? WHERE user_id = ? AND status = 'active'
+        AND customer_account_id = (SELECT id FROM customer_accounts WHERE customer_number = ?)"""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One account in the list."""
+
+    id: int
+    name: str
+    customer_number: str
+    towns: tuple[str, ...]
+    is_favourite: bool
+
+
+@dataclass(frozen=True)
+class Choices:
+    """One page of them, and how many there are in all."""
+
+    rows: list[Choice]
+    count: int
+
+
+async def choices(user_id: int, asked: str = "", *, skip: int, most: int) -> Choices:
+    """The accounts the user reaches that match every word asked for, `most` from `skip` on."""
+    words = folding.words(asked)[:_MOST_WORDS]
+    where = _REACHED + " AND a.search_key LIKE ?" * len(words)
+    parameters = (user_id, *(f"%{word}%" for word in words))
+    columns = "a.id, a.name, a.customer_number, m.is_favourite, COUNT(*) OVER () AS count"
+    rows = await fetch(
+        f"SELECT {columns} {where} {_ORDER} LIMIT ? OFFSET ?", *parameters, most, skip
+    )
+    if not rows:
+        (row,) = await fetch(f"SELECT COUNT(*) AS count {where}", *parameters)
+        return Choices([], row["count"])
+    towns = await _towns([row["id"] for row in rows])
+    found = [
+        Choice(
+            row["id"],
+            row["name"],
+            row["customer_number"],
+            towns.get(row["id"], ()),
+            bool(row["is_favourite"]),
+        )
+        for row in rows
+    ]
+    return Choices(found, rows[0]["count"])
+
+
+async def pin(user_id: int, customer_number: str, *, favourite: bool) -> bool:
+    """Make it a favourite, or no longer one; False if the user does not reach it."""
+    return await execute(_PIN, favourite, user_id, customer_number) == 1
+
+
+async def _towns(ids: list[int]) -> dict[int, tuple[str, ...]]:
+    towns: dict[int, tuple[str, ...]] = {}
+    for row in await fetch(_TOWNS.format(marks=", ".join("?" * len(ids))), *ids):
+        seen = towns.get(row["customer_account_id"], ())
+        if row["town"] not in seen:
+            towns[row["customer_account_id"]] = (*seen, row["town"])
+    return towns
