@@ -19,7 +19,7 @@ _LAST_PAGE = 100_000
 class Paged:
     """One page of a list, as templates show it; `previous` and `next` are addresses, or empty."""
 
-    items: Sequence[Any]
+    rows: Sequence[Any]
     first: int  # which one of all the first of them is
     count: int
     previous: str
@@ -27,7 +27,7 @@ class Paged:
 
     @property
     def last(self) -> int:
-        return self.first + len(self.items) - 1
+        return self.first + len(self.rows) - 1
 
     @classmethod
     def of(cls, request: Request, items: Sequence[Any]) -> Paged:
@@ -36,12 +36,12 @@ class Paged:
         return cls.showing(request, items[start : start + PER_PAGE], len(items))
 
     @classmethod
-    def showing(cls, request: Request, items: Sequence[Any], count: int) -> Paged:
+    def showing(cls, request: Request, rows: Sequence[Any], count: int) -> Paged:
         """These, which are the page that is asked for, of so many in all; beyond the last page
         there are none of them, and the way back."""
         page, pages = skipped(request) // PER_PAGE + 1, max(1, -(-count // PER_PAGE))
         return cls(
-            items,
+            rows,
             (page - 1) * PER_PAGE + 1,
             count,
             _address(request, min(page - 1, pages)) if page > 1 else "",

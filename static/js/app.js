@@ -114,7 +114,7 @@ page.addEventListener("htmx:after:swap", (event) => {
   const target = event.detail.ctx.target;
   const found = find("accounts")?.querySelector("[data-announce]");
   if (found && ["accounts", "menu-choices"].includes(target?.id)) announce(found.textContent.trim());
-  if (target?.id === "menu-choices") target.querySelector("input[type=search], a, button")?.focus();
+  if (target?.id === "menu-choices") target.querySelector("input[type=search], a.choice__account")?.focus();
 });
 find("menu")?.addEventListener("toggle", (event) => {
   if (event.newState === "closed") find("menu-choices")?.replaceChildren();
