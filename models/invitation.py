@@ -94,11 +94,14 @@ class Invitation(Model):
         return True
 
     async def accept(self, user: User, link: EmailLink) -> Membership | None:
-        """Give the user access; None if the link was used, revoked or replaced a moment before.
+        """Give the user access; None if the link was used, revoked or replaced a moment before, or
+        is not for this user's address.
 
         The address is proven by the link. Of several at once exactly one gets the access. Raises
         AccountClosed.
         """
+        if user.email_key != self.email_key:
+            return None
         account = await CustomerAccount.get(id=self.customer_account_id)
         async with atomic():
             await User.lock(user.id)

@@ -9,13 +9,14 @@ from tortoise import fields
 from tortoise.exceptions import IntegrityError
 from tortoise.models import Model
 
-from models import clock, limits, passwords, tokens
+from models import clock, email_takeover, limits, passwords, tokens
 from models.claim import prove
 from models.client import Client
 from models.customer_account import CustomerAccount
 from models.databases import atomic
 from models.email_link import EmailLink, Purpose
 from models.event import Event
+from models.invitation import Invitation
 from models.membership import AccountClosed, Membership
 from models.outgoing_mail import OutgoingMail
 from models.session import How, Session
@@ -24,6 +25,10 @@ from models.user import TwoFactor, User, email_key
 
 class EmailInUse(Exception):
     """The address belongs to a user already."""
+
+
+class NotInvited(Exception):
+    """The invitation was revoked, replaced or used, or is too old by now."""
 
 
 class AlreadyFinished(Exception):
@@ -78,6 +83,19 @@ class Registration(Model):
         return token
 
     @classmethod
+    async def accept(cls, invitation: Invitation, link: EmailLink) -> str:
+        """A new one that the invitation takes to Steg 3; the token for the cookie."""
+        token, now = tokens.new(), clock.now()
+        _ = await cls.create(
+            token_hash=tokens.hashed(token),
+            started_at=now,
+            customer_account_id=invitation.customer_account_id,
+            email=invitation.email,
+            link_id=link.id,
+        )
+        return token
+
+    @classmethod
     async def forget_run_out(cls) -> int:
         """Delete those that ran out, with the name and the address that were typed; how many."""
         return await cls.filter(started_at__lte=clock.now() - cls.LIFETIME).delete()
@@ -87,6 +105,11 @@ class Registration(Model):
         """The registration behind the cookie, however old."""
         found = cls.get_or_none(token_hash=tokens.hashed(token))
         return await found.prefetch_related("customer_account", "user")
+
+    @property
+    def is_invited(self) -> bool:
+        """Whether an invitation took the place of Steg 2; the address is the invited one."""
+        return self.link_id is not None
 
     @property
     def has_run_out(self) -> bool:
@@ -100,30 +123,31 @@ class Registration(Model):
         unfinished = Registration.filter(id=self.id, finished_at=None)
         return (
             await unfinished.update(
-                customer_account_id=account.id, claimed_at=clock.now(), is_linking=False
+                customer_account_id=account.id,
+                claimed_at=clock.now(),
+                is_linking=False,
+                link_id=None,
             )
             == 1
         )
 
     async def keep_details(self, given_name: str, family_name: str, phone: str, email: str) -> None:
         """Steg 3's fields as typed, so that Back and a reload find them again. Not the password."""
-        self.given_name, self.family_name, self.phone, self.email = (
-            given_name,
-            family_name,
-            phone,
-            email,
-        )
+        self.given_name, self.family_name, self.phone = given_name, family_name, phone
+        self.email = self.email if self.is_invited else email
         await Registration.filter(id=self.id, finished_at=None).update(
-            given_name=given_name, family_name=family_name, phone=phone, email=email
+            given_name=given_name, family_name=family_name, phone=phone, email=self.email
         )
 
     async def create_user(self, password_hash: str, client: Client) -> str:
         """Steg 3: user, access, mails and session in one transaction; the session's token.
 
-        Raises EmailInUse, AccountClosed, or AlreadyFinished when it has made its user before.
+        Raises EmailInUse, AccountClosed, NotInvited, or AlreadyFinished when it has made its user
+        before.
         """
         assert self.customer_account is not None  # noqa: S101 - Steg 2 comes first: the page's guard
-        if await User.exists(email_key=email_key(self.email)):
+        holder = await User.by_email(self.email)
+        if holder and not (self.is_invited and holder.email_confirmed_at is None):
             await self._check_unfinished()
             raise EmailInUse
         try:
@@ -137,6 +161,10 @@ class Registration(Model):
         self, account: CustomerAccount, password_hash: str, client: Client
     ) -> str:
         now = clock.now()
+        if self.is_invited and (holder := await User.by_email(self.email)):
+            # Who reads the invitation has proven to read the address, which its user never did.
+            await User.lock(holder.id)
+            _ = await email_takeover.free(holder, self.email)
         # One UPDATE: a form sent twice makes one user.
         if not await Registration.filter(id=self.id, finished_at=None).update(finished_at=now):
             raise AlreadyFinished
@@ -152,9 +180,19 @@ class Registration(Model):
         )
         _ = await Registration.filter(id=self.id).update(user_id=user.id)
         await Event.record("user.created", user=user)
-        _ = await _let_in(user, account)
+        if self.is_invited:
+            await self._accept_invitation(user)
+        else:
+            _ = await _let_in(user, account)
         await welcome(user)
         return await Session.start(user, How.REGISTRATION, client)
+
+    async def _accept_invitation(self, user: User) -> None:
+        link = await EmailLink.get_or_none(id=self.link_id).prefetch_related("invitation")
+        invitation = link and link.is_open and link.invitation
+        if not link or not invitation or not await invitation.accept(user, link):
+            raise NotInvited
+        await User.filter(id=user.id).update(active_customer_account_id=self.customer_account_id)
 
     async def _check_unfinished(self) -> None:
         if await Registration.exists(id=self.id, finished_at__not_isnull=True):
@@ -236,8 +274,13 @@ async def _let_in(user: User, account: CustomerAccount) -> Membership:
 
 
 async def welcome(user: User) -> None:
-    """The first mail, with the link that confirms the address. It names no customer (ASVS 14.2)."""
-    link, token = await EmailLink.issue(Purpose.CONFIRM_EMAIL, email=user.email, user_id=user.id)
+    """The first mail. It names no customer (ASVS 14.2), and where the address is not proven yet it
+    holds the link that confirms it."""
+    link, token = None, ""
+    if not user.email_confirmed_at:
+        link, token = await EmailLink.issue(
+            Purpose.CONFIRM_EMAIL, email=user.email, user_id=user.id
+        )
     _ = await OutgoingMail.write(
         "welcome", user.email, link=link, token=token, name=user.given_name, email=user.email
     )

@@ -125,9 +125,11 @@ class User(Model):
 
     async def confirm_email(self) -> None:
         """The user has opened a link that was sent to the address."""
-        await User.filter(id=self.id, email_confirmed_at=None).update(
-            email_confirmed_at=clock.now()
-        )
+        if self.email_confirmed_at is None:
+            self.email_confirmed_at = clock.now()
+            await User.filter(id=self.id, email_confirmed_at=None).update(
+                email_confirmed_at=self.email_confirmed_at
+            )
 
 
 def email_key(email: str) -> str:

@@ -208,7 +208,12 @@ class SwitchUserForm(Form):
     to: str = text(60)
 
 
-_LED_TO = ("email_links:confirm_email", "password_reset:new_password", "two_factor_reset:new_app")
+_LED_TO = (
+    "email_links:confirm_email",
+    "password_reset:new_password",
+    "two_factor_reset:new_app",
+    "invitations:answer",
+)
 
 
 def unkept(response: Response) -> Response:

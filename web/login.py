@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models import Registration, Totp, TwoFactor, User, login
+from models import EmailLink, Registration, Totp, TwoFactor, User, login
+from models.email_link import Purpose
 from models.session import How, LoginChallenge, authenticated_again
 from models.totp import Verdict
 from models.user import active_customer_number
@@ -60,6 +61,8 @@ class Credentials(Page):
         registration = await waiting_claim(request)
         if registration:
             form.email = registration.email
+        elif next_path.read(form.next) == request.app.url_path_for("invitations:answer"):
+            form.email = await _invited(request)
         return await self.page(request, form, registration)
 
     async def post(self, request: Request) -> Response:
@@ -107,6 +110,13 @@ class Credentials(Page):
         else:
             response = await complete(request, user, How.PASSWORD, remembered=remembered, path=path)
         return kept_form.carry(response, request, form.kept)
+
+
+async def _invited(request: Request) -> str:
+    """The address that the invitation is for, on whose way this login is."""
+    token = cookies.get(request, "link")
+    link = await EmailLink.find(token, Purpose.INVITATION) if token else None
+    return link.email if link and link.is_open else ""
 
 
 async def _has_ended(request: Request, next_page: str) -> bool:

@@ -62,8 +62,12 @@ class Composer:
 
 
 def welcome(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
-    """To a new user: it names neither kundnummer nor company, the address may be a stranger's."""
-    link = composer.link("email_links:open_confirm_email", data["token"])
+    """To a new user: it names neither kundnummer nor company, the address may be a stranger's.
+
+    Whoever was invited has proven it already: then it holds no link.
+    """
+    token = data["token"]
+    link = composer.link("email_links:open_confirm_email", token) if token else ""
     return {
         "name": data["name"],
         "email": data["email"],

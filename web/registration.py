@@ -20,7 +20,7 @@ from models import (
     two_factor,
 )
 from models.membership import AccountClosed
-from models.registration import AlreadyFinished, EmailInUse
+from models.registration import AlreadyFinished, EmailInUse, NotInvited
 from models.session import How, Identity
 from web import claim, cookies, guards, new_password, sessions
 from web.claim import ClaimForm
@@ -36,7 +36,7 @@ from web.two_factor import Enrolment, EnrolmentForm, enrol, shown_codes, too_man
 _log = logging.getLogger("minasidor.registration")
 CLAIM_TOO_OLD = "Ange kontouppgifterna igen. De gäller i en timme."
 # Seconds: longer than the registration lives, to be able to say that it ran out.
-_COOKIE_LIFETIME = 7 * 24 * 3600
+REGISTRATION_LIFETIME = 7 * 24 * 3600
 
 
 class Method(Page):
@@ -69,7 +69,7 @@ class Method(Page):
             if attempt.refused:
                 raise HTTPException(429)
             token = await Registration.start()
-            cookies.set(response, request, "registration", token, max_age=_COOKIE_LIFETIME)
+            cookies.set(response, request, "registration", token, max_age=REGISTRATION_LIFETIME)
         return response
 
 
@@ -78,7 +78,7 @@ class AccountDetails(Page):
 
     async def get(self, request: Request) -> Response:
         registration = await ongoing(request)
-        account = registration.customer_account
+        account = None if registration.is_invited else registration.customer_account
         return await self._page(
             request, ClaimForm(customer_number=account.customer_number if account else "")
         )
@@ -129,12 +129,14 @@ class PersonalDetails(Page):
             phone=registration.phone,
             email=registration.email,
         )
-        return self._page(request, form, account)
+        return self._page(request, form, registration)
 
     async def post(self, request: Request) -> Response:
         form = await PersonalDetailsForm.read(request)
         registration, account = await self._claimed(request, form)
         _check_made_for(request, form.customer_number, account)
+        if registration.is_invited:
+            form.email = registration.email
         form.is_valid()
         if form.fits:
             await registration.keep_details(
@@ -142,8 +144,8 @@ class PersonalDetails(Page):
             )
         await form.check_password(request.app.state.settings, account)
         if form.failed:
-            return self._page(request, form, account, status_code=422)
-        return await self._create(request, registration, account, form)
+            return self._page(request, form, registration, status_code=422)
+        return await self._create(request, registration, form)
 
     async def _claimed(
         self, request: Request, form: PersonalDetailsForm
@@ -158,14 +160,13 @@ class PersonalDetails(Page):
         self,
         request: Request,
         registration: Registration,
-        account: CustomerAccount,
         form: PersonalDetailsForm,
     ) -> Response:
         # Before it is looked up: past the budget a taken address and a free one answer alike.
         attempt = await registration.told_of_email_in_use(sessions.client(request))
         if attempt.refused:
             form.error = too_many(attempt.wait)
-            return self._page(request, form, account, status_code=422)
+            return self._page(request, form, registration, status_code=422)
         try:
             password_hash = await passwords.hashed(form.password)
             token = await registration.create_user(password_hash, sessions.known_client(request))
@@ -175,12 +176,17 @@ class PersonalDetails(Page):
         except AccountClosed:
             await attempt.give_back()
             return redirect(request, "registration:account_details", flash=claim.NO_MATCH)
+        except NotInvited:
+            await attempt.give_back()
+            return redirect(request, "invitations:answer", whole_page=True)
         except AlreadyFinished:
             await attempt.give_back()
             again = await found(request) or registration
             return (await self._go_on(request, again, form)).response(request)
         except EmailInUse:
-            return self._page(request, form, account, status_code=422, email_in_use=True)
+            if registration.is_invited:  # by now there is a user, who can log in and accept
+                return redirect(request, "invitations:answer", whole_page=True)
+            return self._page(request, form, registration, status_code=422, email_in_use=True)
         await attempt.give_back()
         response = redirect(request, "registration:two_factor", whole_page=True)
         return sessions.keep(response, request, token)
@@ -202,7 +208,7 @@ class PersonalDetails(Page):
         self,
         request: Request,
         form: PersonalDetailsForm,
-        account: CustomerAccount,
+        registration: Registration,
         status_code: int = 200,
         *,
         email_in_use: bool = False,
@@ -210,7 +216,12 @@ class PersonalDetails(Page):
         form.password = ""
         if email_in_use:
             form.errors["email"] = "Det finns redan ett konto med den adressen."
-        context = {"form": form, "customer_account": account, "email_in_use": email_in_use}
+        context = {
+            "form": form,
+            "customer_account": registration.customer_account,
+            "invited": registration.is_invited,
+            "email_in_use": email_in_use,
+        }
         return render(
             request, "registration/personal_details.html", context, status_code, secret=True
         )

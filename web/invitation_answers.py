@@ -1,0 +1,138 @@
+"""What an invitation in mail leads to: saying yes or no, by whom it was sent to and nobody else."""
+
+from __future__ import annotations
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from models import EmailLink, Invitation, Registration, User, limits
+from models.email_link import Purpose, State
+from models.membership import AccountClosed, Role
+from web import cookies, guards, next_path, sessions
+from web.email_links import OPEN_AGAIN, Dead, OpenLink, OtherUser, opened
+from web.login import landing
+from web.pages import Page
+from web.registration import REGISTRATION_LIFETIME
+from web.rendering import SeeOther, redirect, render
+
+# An administrator decides whether there is a new one, so none is sent from here.
+SENTENCES = {
+    State.UNKNOWN: (
+        "Länken är inte hel. Kopiera hela adressen ur mejlet, eller be den som bjöd in dig om en "
+        "ny inbjudan."
+    ),
+    State.USED: "Inbjudan är redan besvarad. Har du tackat ja når du kundkontot när du loggar in.",
+    State.EXPIRED: "Inbjudan är för gammal. Be den som bjöd in dig att skicka en ny.",
+    State.REPLACED: "Det finns en nyare inbjudan. Öppna det senaste mejlet.",
+    State.VOID: "Inbjudan gäller inte längre. Be den som bjöd in dig att skicka en ny.",
+}
+_CLOSED = "Kundkontot är avslutat, så inbjudan gäller inte längre."
+
+
+class Open(OpenLink):
+    to = "invitations:answer"
+
+
+class Answer(Page):
+    """Tacka ja. Who is not signed in is led to the login, or to a user account of their own."""
+
+    async def get(self, request: Request) -> Response:
+        link, invitation = await _invitation(request)
+        identity = request.state.identity
+        holder = None if identity else await User.by_email(invitation.email)
+        context = {
+            "customer_account_name": invitation.customer_account.name,
+            "inviter_name": invitation.invited_by.name if invitation.invited_by else None,
+            "administrator": invitation.role is Role.ADMINISTRATOR,
+            "email": link.email,
+            "has_user": holder is not None,
+            "confirmed": holder is not None and holder.email_confirmed_at is not None,
+            "next": next_path.sign(request.url.path),
+        }
+        return render(request, "invitation_answers/answer.html", context, secret=True)
+
+    async def post(self, request: Request) -> Response:
+        link, invitation = await _invitation(request)
+        user = await User.get(id=guards.signed_in(request).user.id)
+        try:
+            membership = await invitation.accept(user, link)
+        except AccountClosed:
+            raise Dead(_CLOSED) from None
+        if membership is None:
+            raise SeeOther("invitations:answer")  # which says why
+        account = invitation.customer_account
+        response = redirect(
+            request,
+            "customer_account",
+            customer_number=account.customer_number,
+            whole_page=True,
+            flash=f"Du har nu åtkomst till {account.name}.",
+        )
+        cookies.delete(response, request, "link")
+        return response
+
+
+class Decline(Page):
+    """Nej tack. The mailed link is all it takes: it gives nothing to anybody."""
+
+    async def get(self, request: Request) -> Response:
+        return redirect(request, "invitations:answer")
+
+    async def post(self, request: Request) -> Response:
+        link, invitation = await _invitation(request)
+        if not await invitation.decline(link):
+            raise SeeOther("invitations:answer")
+        sentence = f"Du har tackat nej till {invitation.customer_account.name}."
+        response = redirect(request, "home", whole_page=True, flash=sentence)
+        cookies.delete(response, request, "link")
+        return response
+
+
+class Register(Page):
+    """Skapa användarkonto: on to Steg 3, with the invitation in place of Steg 2."""
+
+    async def get(self, request: Request) -> Response:
+        return redirect(request, "invitations:answer")
+
+    async def post(self, request: Request) -> Response:
+        link, invitation = await _invitation(request)
+        holder = await User.by_email(invitation.email)
+        if request.state.identity or (holder and holder.email_confirmed_at):
+            raise SeeOther("invitations:answer")
+        attempt = await limits.spend(limits.REGISTRATIONS.of(sessions.client(request).network))
+        if attempt.refused:
+            raise HTTPException(429)
+        token = await Registration.accept(invitation, link)
+        response = redirect(request, "registration:personal_details", whole_page=True)
+        cookies.set(response, request, "registration", token, max_age=REGISTRATION_LIFETIME)
+        return response
+
+
+async def _invitation(request: Request) -> tuple[EmailLink, Invitation]:
+    """The invitation behind the link, if it works, and for who is signed in, if anybody is."""
+    if not cookies.get(request, "link"):
+        raise Dead(OPEN_AGAIN)
+    link = await opened(request, Purpose.INVITATION)
+    user = await _signed_in(request)
+    if user and link and link.state is State.USED and link.email == user.email:
+        raise SeeOther(await landing(request, user), flash="Du har redan svarat på inbjudan.")
+    state = link.state if link else State.UNKNOWN
+    if link is None or state is not State.OPEN:
+        raise Dead(SENTENCES[state])
+    invitation = await Invitation.get(id=link.invitation_id).prefetch_related(
+        "customer_account", "invited_by"
+    )
+    if invitation.customer_account.closed_at:
+        raise Dead(_CLOSED)
+    if user and user.email_key != invitation.email_key:
+        holder = await User.by_email(invitation.email)
+        meant = holder.name if holder else invitation.email
+        raise OtherUser(signed_in=user.name, meant=meant, to="invitations:answer")
+    return link, invitation
+
+
+async def _signed_in(request: Request) -> User | None:
+    if request.state.identity is None:
+        return None
+    return await User.get(id=guards.signed_in(request).user.id)
