@@ -31,12 +31,12 @@ class SearchForm(Form):
 @dataclass
 class FavouriteForm(SearchForm):
     sida: str = text(6)
-    pin: str = text(20)
-    unpin: str = text(20)
+    star: str = text(20)
+    unstar: str = text(20)
 
     @property
     def customer_number(self) -> str:
-        return numbers.customer_number(self.pin or self.unpin) or ""
+        return numbers.customer_number(self.star or self.unstar) or ""
 
     @property
     def query(self) -> str:
@@ -73,7 +73,7 @@ class Favourite(Page):
         user_id = guards.signed_in(request).user.id
         form = await FavouriteForm.read(request)
         pinned = form.is_valid() and await switching.pin(
-            user_id, form.customer_number, favourite=form.pin != ""
+            user_id, form.customer_number, favourite=form.star != ""
         )
         if not pinned:
             raise HTTPException(403, guards.NO_ACCESS)

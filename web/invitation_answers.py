@@ -41,6 +41,7 @@ class Answer(Page):
         link, invitation = await _invitation(request)
         identity = request.state.identity
         holder = None if identity else await User.by_email(invitation.email)
+        login = request.app.url_path_for("login")
         context = {
             "customer_account_name": invitation.customer_account.name,
             "inviter_name": invitation.invited_by.name if invitation.invited_by else None,
@@ -48,7 +49,7 @@ class Answer(Page):
             "email": link.email,
             "has_user": holder is not None,
             "confirmed": holder is not None and holder.email_confirmed_at is not None,
-            "next": next_path.sign(request.url.path),
+            "login_path": f"{login}?next={next_path.sign(request.url.path)}",
         }
         return render(request, "invitation_answers/answer.html", context, secret=True)
 

@@ -232,7 +232,7 @@ def test_every_template_is_used() -> None:
     wanted |= {f"errors/{status}.html" for status in errors._PAGES}
     wanted |= {
         f"mail/{kind}.{part}"
-        for kind in ("notice", *mail._KINDS)
+        for kind in ("notice", "access", *mail._KINDS)
         for part in ("subject.txt", "txt", "html")
     }
     files = {path.relative_to(TEMPLATES).as_posix() for path in ALL_TEMPLATES}

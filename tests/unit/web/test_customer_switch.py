@@ -154,10 +154,10 @@ async def test_what_one_used_last_stands_on_top_and_favourites_above_it(
 
     page = await visitor.visit("/byt-kund")
     assert names(page) == ["Beta AB", "Gamma AB", "Exempelbygg AB", "Alfa AB"]
-    page = await visitor.submit("/byt-kund/favorit", pin="300001", q="", sida="1")
+    page = await visitor.submit("/byt-kund/favorit", star="300001", q="", sida="1")
     assert page.path == "/byt-kund"
     assert names(page)[0] == "Alfa AB"
-    page = await visitor.submit("/byt-kund/favorit", unpin="300001")
+    page = await visitor.submit("/byt-kund/favorit", unstar="300001")
     assert names(page)[-1] == "Alfa AB"
 
 
@@ -175,7 +175,7 @@ async def test_the_account_used_last_is_where_the_next_login_leads(
 async def test_a_star_leads_back_to_the_same_part_of_the_list(visitor: Visitor, anna: User) -> None:
     _ = await reaching(anna, *ELEVEN)
     await visitor.log_in()
-    answer = await visitor.post("/byt-kund/favorit", pin="300003", q="åk & ö", sida="2")
+    answer = await visitor.post("/byt-kund/favorit", star="300003", q="åk & ö", sida="2")
 
     assert answer.headers["location"] == "/byt-kund?q=%C3%A5k+%26+%C3%B6&sida=2"
 
@@ -187,7 +187,7 @@ async def test_nobody_pins_what_they_do_not_reach(
     other = await an_account("100900", name="Andras AB")
     theirs = await Membership.admit(await a_user("bo@example.com"), other)
     await visitor.log_in()
-    page = await visitor.submit("/byt-kund/favorit", pin=number)
+    page = await visitor.submit("/byt-kund/favorit", star=number)
 
     assert (page.status, page.heading) == (403, "Du har inte åtkomst")
     assert not (await Membership.get(id=theirs.id)).is_favourite

@@ -41,6 +41,7 @@ from tests.unit.conftest import (
     code,
 )
 from web import mail
+from web.access_mails import ACCESS_MAILS
 from web.export_words import LABELS, TITLES, WORDS
 from web.notices import NOTICES
 
@@ -100,7 +101,7 @@ def test_every_column_and_every_kind_has_its_words() -> None:
     columns = {c.replace("__", "_") for part in export.PARTS.values() for c in part.columns}
     assert columns - {"data"} == set(LABELS)
     assert set(TITLES) == set(export.PARTS)
-    mails = {*mail._KINDS, *NOTICES} - {"alarm"}
+    mails = {*mail._KINDS, *NOTICES, *ACCESS_MAILS} - {"alarm"}
     assert mails - set(WORDS["kind"]) == set()
     assert set(WORDS["purpose"]) == set(Purpose)
     assert set(WORDS["two_factor"]) == set(TwoFactor)

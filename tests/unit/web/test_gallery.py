@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 
 from tests.unit.conftest import SETTINGS, Visitor, settings
 from tests.unit.page import Page
+from web.access_mails import ACCESS_MAILS
 from web.app import create_app
 from web.development import gallery_data, gallery_pages
 from web.development.gallery import MacroState, MailState, State, StateError, states
@@ -232,8 +233,9 @@ def test_names_stand_for_what_is_shared(table: Any) -> None:
     assert table('nobody = "@none"') == {"nobody": None}
 
 
-def test_each_security_notice_is_shown() -> None:
-    assert {state.data.get("kind") for state in MAILS} - {None} == set(NOTICES)
+def test_each_kind_of_a_mail_that_has_many_is_shown() -> None:
+    shown = {state.data.get("kind") for state in MAILS} - {None}
+    assert shown == {*NOTICES, *ACCESS_MAILS}
 
 
 @pytest.mark.parametrize(

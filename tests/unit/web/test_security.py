@@ -205,6 +205,10 @@ ACCESS: dict[str, tuple[str, str]] = {
     "email_links:notice": ("anybody", "anybody"),  # whoever holds the mailed token
     "email_links:open_notice": ("anybody", ""),
     "email_links:switch_user": ("anybody", "anybody"),
+    "invitations:open": ("anybody", ""),
+    "invitations:answer": ("anybody", "anybody"),  # whoever holds the mailed token
+    "invitations:decline": ("anybody", "anybody"),
+    "invitations:register": ("anybody", "anybody"),
     "password_reset:forgotten": ("anybody", "anybody"),
     "password_reset:sent": ("anybody", ""),
     "password_reset:open_new_password": ("anybody", ""),
