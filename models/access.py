@@ -102,7 +102,7 @@ async def demote(membership: Membership, by: Actor) -> bool:
 async def remove(membership: Membership, by: Actor) -> bool:
     """End somebody's access at their next click. False if it had ended. Raises LastAdministrator.
 
-    Also one's own, for which nobody needs to be an administrator.
+    Also one's own, or the wish for it, for which nobody needs to be an administrator.
     """
     async with _changing(membership, by, also_oneself=True) as account:
         current = await Membership.get_or_none(id=membership.id)
@@ -110,10 +110,12 @@ async def remove(membership: Membership, by: Actor) -> bool:
             return False
         if current.role is Role.ADMINISTRATOR:
             await _count_one_less(membership)
-        left = by.user_id == membership.user_id
-        await _record("membership.left" if left else "membership.removed", membership, by)
-        if not left:
+        if by.user_id != membership.user_id:
+            await _record("membership.removed", membership, by)
             await _tell("access_removed", membership, account)
+        else:
+            kind = "membership.withdrawn" if current.is_awaiting else "membership.left"
+            await _record(kind, membership, by)
         if not await Membership.exists(customer_account_id=account.id):
             await Invitation.filter(customer_account_id=account.id).delete()
     return True

@@ -9,11 +9,12 @@ from tortoise import fields
 from tortoise.expressions import F
 from tortoise.models import Model
 
-from models import clock
+from models import clock, limits
 from models.customer_account import CustomerAccount
 from models.databases import atomic
 from models.email_link import EmailLink, Purpose
 from models.event import Event
+from models.limits import Limit
 from models.membership import AccountClosed, Membership, Role, Status
 from models.outgoing_mail import OutgoingMail
 from models.user import User, email_key
@@ -24,6 +25,18 @@ if TYPE_CHECKING:
 
 class AlreadyMember(Exception):
     """The user with that address has access."""
+
+
+class AlreadyAsked(Exception):
+    """The user with that address waits to be let in: that is to be answered."""
+
+
+class TooMany(Exception):
+    """The customer account has invited enough today, or the address got enough mails."""
+
+    def __init__(self, limit: Limit) -> None:
+        super().__init__(limit.name)
+        self.limit = limit
 
 
 class Invitation(Model):
@@ -56,17 +69,15 @@ class Invitation(Model):
     async def send(cls, account: CustomerAccount, email: str, role: Role, by: Actor) -> Self:
         """Invite the address; again, the new link and role count, and the earlier link is dead.
 
-        Raises AlreadyMember, AccountClosed and NotAdministrator.
+        Raises AlreadyMember, AlreadyAsked, TooMany, AccountClosed and NotAdministrator.
         """
         key = email_key(email)
         async with atomic():
             if not await account.lock():
                 raise AccountClosed
             await by.check(account.id)
-            if await Membership.exists(
-                customer_account_id=account.id, user__email_key=key, status=Status.ACTIVE
-            ):
-                raise AlreadyMember
+            await _check_nobody_has(account.id, key)
+            await _count(account.id, key, by)
             values = {
                 "email": email,
                 "role": role,
@@ -80,6 +91,22 @@ class Invitation(Model):
             await invitation._record(kind, actor_id=by.user_id, operator=by.operator)
             await invitation._mail(account)
         return invitation
+
+    async def send_again(self, by: Actor) -> bool:
+        """'Skicka igen': a new link. False if it was answered or revoked a moment before.
+
+        Raises as `send` does.
+        """
+        account = await CustomerAccount.get(id=self.customer_account_id)
+        async with atomic():
+            # Whoever answers or revokes it waits until this is done, or was first.
+            if not await account.lock():
+                raise AccountClosed
+            current = await Invitation.get_or_none(id=self.id)
+            if current is None:
+                return False
+            _ = await Invitation.send(account, current.email, current.role, by)
+        return True
 
     async def revoke(self, by: Actor) -> bool:
         """Its link works no more. Of several at once, and of those who accept, one gets True."""
@@ -196,3 +223,21 @@ class Invitation(Model):
             email=self.email,
             role=self.role,
         )
+
+
+async def _count(account_id: int, email_key: str, by: Actor) -> None:
+    """Raises TooMany. What is not sent in the end does not count, and an operator's never does."""
+    if by.operator:
+        return
+    uses = limits.INVITATIONS.of(str(account_id)), limits.ASKED_MAIL.of(email_key)
+    if (refused_by := (await limits.spend(*uses)).refused_by) is not None:
+        raise TooMany(refused_by)
+
+
+async def _check_nobody_has(account_id: int, email_key: str) -> None:
+    """Raises AlreadyMember and AlreadyAsked."""
+    membership = await Membership.get_or_none(
+        customer_account_id=account_id, user__email_key=email_key
+    )
+    if membership is not None:
+        raise AlreadyAsked if membership.is_awaiting else AlreadyMember

@@ -117,9 +117,11 @@ async def of_user(email: str, address: str = "") -> Whose:
 
 
 async def of_customer(customer_number: str) -> Whose:
-    """The limits of claims of this account, also the one on its four digits."""
+    """The limits of claims of this account, also the one on its digits, and of its invitations."""
     account = await CustomerAccount.get_or_none(customer_number=customer_number)
     uses = [limits.CLAIM_BY_NUMBER.of(customer_number)]
+    if account:
+        uses.append(limits.INVITATIONS.of(str(account.id)))
     if account and (suffix := account.organisation_suffix):
         uses.append(limits.CLAIM_BY_SUFFIX.of(suffix))
     return Whose(uses, customer_account_id=account.id if account else None)

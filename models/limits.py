@@ -96,6 +96,8 @@ SENT_AGAIN = Limit("registration: password of the user it made", 30, _HOUR)
 ASKED_MAIL = Limit("mail: asked for, per e-mail address", 5, _HOUR)
 ASKED_BY_USER = Limit("mail: asked for, signed-in user", 5, _HOUR)  # of each kind
 ASKED_BY_ADDRESS = Limit("mail: asked for, client address", 60, _HOUR)
+# By administrators, into the mailboxes of whomever they name; each address has ASKED_MAIL as well.
+INVITATIONS = Limit("invitation: customer account", 50, _DAY)
 # By somebody who knows the password, so that no stranger can use it up.
 TWO_FACTOR_RESETS = Limit("two-factor reset: asked for, user", 5, _HOUR)
 PASSWORD_AGAIN = Limit("password asked again: user or link", 10, _minutes(5))

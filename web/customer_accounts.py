@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models import Address, CustomerAccount, Membership, User
+from models import Address, CustomerAccount, Membership, User, members
 from models.claim import prove
 from models.customer_account import shown
 from models.membership import AccountClosed
@@ -36,9 +36,7 @@ class Show(CustomerPage):
                 "addresses": await Address.of_account(account.id),
             },
             "membership": account,
-            "members": await Membership.of_account(account.id)
-            if account.is_administrator
-            else None,
+            "users": await members.count(account.id) if account.is_administrator else None,
             "others": await Membership.others(identity.user.id, account.id, _MOST_OTHERS),
             "two_factor": identity.user.has_two_factor,
         }

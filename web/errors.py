@@ -12,7 +12,9 @@ from starlette.responses import Response
 from tortoise.exceptions import DBConnectionError
 
 from models import alarms, keys, passwords
+from models.access import NotAdministrator
 from models.databases import Unavailable
+from models.membership import AccountClosed
 from models.session import Identity
 from web import guards, kept_form, login, sessions
 from web.log import request_id
@@ -32,6 +34,8 @@ async def response_to(request: Request, error: Exception) -> Response:
         return kept_form.carry(error.response(request), request, await kept_form.keep(request))
     if isinstance(error, SeeOther):
         return error.response(request)
+    if isinstance(error, (NotAdministrator, AccountClosed)):
+        error = await _looked_again(request)
     if isinstance(error, HTTPException):
         if error.status_code >= 400:
             _log.info("refused", extra={"status": error.status_code, "reason": error.detail})
@@ -48,6 +52,14 @@ async def response_to(request: Request, error: Exception) -> Response:
         return Response(status_code=400)
     _log.error("unhandled error", exc_info=error)
     return _place_of(request, error) or page(request, 500)
+
+
+async def _looked_again(request: Request) -> HTTPException:
+    """Who loses the role, or the account, in the moment after the guard looked gets its answer."""
+    request.state.identity = identity = await sessions.identify(request)
+    return HTTPException(
+        403, guards.NO_ROLE if identity and identity.customer_account else guards.NO_ACCESS
+    )
 
 
 async def _key_is_missing(request: Request, error: keys.UnknownKey) -> Response:

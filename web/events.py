@@ -60,6 +60,7 @@ SENTENCES = {
     "membership.denied": "Du fick inte åtkomst till {account}.",
     "membership.demoted": "Du är inte längre administratör för {account}.",
     "membership.left": "Du lämnade {account}.",
+    "membership.withdrawn": "Du tog tillbaka din begäran om åtkomst till {account}.",
     "invitation.accepted": "Du tackade ja till en inbjudan till {account}.",
     "data.exported": "Du hämtade dina uppgifter.",
     "limits.lifted": "Vi tog bort en spärr efter för många försök.",

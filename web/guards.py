@@ -11,6 +11,7 @@ from web import next_path
 from web.rendering import SeeOther
 
 NO_ACCESS = "access"  # also of what belongs to another account, or to none
+NO_ROLE = "role"
 
 
 def signed_in(request: Request) -> Identity:
@@ -49,7 +50,7 @@ def permitted(request: Request, permission: Permission) -> Identity:
     if not identity.may(permission):
         if identity.awaited:
             raise SeeOther("customer_account", customer_number=identity.awaited.customer_number)
-        raise HTTPException(403, "role" if identity.customer_account else NO_ACCESS)
+        raise HTTPException(403, NO_ROLE if identity.customer_account else NO_ACCESS)
     if identity.lacks_two_factor:
         raise SeeOther("registration:two_factor", whole_page=True)
     return identity

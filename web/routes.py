@@ -18,7 +18,9 @@ from web import (
     export,
     home,
     invitation_answers,
+    invitations,
     login,
+    members,
     my_details,
     password_reset,
     registration,
@@ -141,6 +143,33 @@ routes: list[BaseRoute] = [
     Route(
         "/kund/{customer_number:customer_number}", customer_accounts.Show, name="customer_account"
     ),
+    Route("/kund/{customer_number:customer_number}/anvandare", members.Users, name="members"),
+    Route(
+        "/kund/{customer_number:customer_number}/anvandare/svar",
+        members.Answer,
+        name="members:answer",
+    ),
+    Route(
+        "/kund/{customer_number:customer_number}/anvandare/regler",
+        members.Rules,
+        name="members:rules",
+    ),
+    Route(
+        "/kund/{customer_number:customer_number}/anvandare/bjud-in",
+        invitations.Invite,
+        name="invitations:invite",
+    ),
+    Route(
+        "/kund/{customer_number:customer_number}/anvandare/inbjudan",
+        invitations.Change,
+        name="invitations:change",
+    ),
+    Route(
+        "/kund/{customer_number:customer_number}/anvandare/{membership_id:int}",
+        members.One,
+        name="members:one",
+    ),
+    Route("/kund/{customer_number:customer_number}/lamna", members.Leave, name="members:leave"),
     Route("/healthz", home.alive),
     Route("/readyz", home.ready),
     Route("/.well-known/change-password", password_reset.well_known),

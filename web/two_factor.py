@@ -12,7 +12,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models import RecoveryCode, Totp, TwoFactor, User, login, numbers, two_factor
+from models import Membership, RecoveryCode, Totp, TwoFactor, User, login, numbers, two_factor
 from models.session import Identity
 from models.totp import Answer, Effect, Verdict
 from web import guards, sessions
@@ -146,14 +146,14 @@ class Deactivate(Page):
 
     async def get(self, request: Request) -> Response:
         self._identity(request)
-        return render(request, self.template, {"form": ProofForm()}, secret=True)
+        return await self._page(request, ProofForm())
 
     async def post(self, request: Request) -> Response:
         identity = self._identity(request)
         form = await ProofForm.read(request)
         user = await prove(identity.user.id, form)
         if user is None:
-            return render(request, self.template, {"form": form}, 422, secret=True)
+            return await self._page(request, form, 422)
         token = await two_factor.turn_off(identity, user)
         if token is None:
             return redirect(request, "my_details:credentials", whole_page=True)
@@ -165,6 +165,11 @@ class Deactivate(Page):
         if not identity.user.has_two_factor:
             raise SeeOther("my_details:credentials")
         return identity
+
+    async def _page(self, request: Request, form: ProofForm, status_code: int = 200) -> Response:
+        user_id = guards.signed_in(request).user.id
+        context = {"form": form, "demanding": await Membership.demanding_two_factor(user_id)}
+        return render(request, self.template, context, status_code, secret=True)
 
 
 async def shown_codes(request: Request, identity: Identity) -> dict[str, object]:

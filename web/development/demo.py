@@ -9,15 +9,20 @@ from tortoise import Tortoise
 
 from models import (
     Address,
+    ClaimPolicy,
     CustomerAccount,
+    EmailLink,
     Membership,
+    OutgoingMail,
     Totp,
     TwoFactor,
     User,
+    access,
     clock,
     keys,
     passwords,
 )
+from models.access import Actor
 from models.databases import atomic
 from models.totp import State
 from models.user import email_key
@@ -34,6 +39,7 @@ class Customer:
     contact: str = ""
     addresses: tuple[tuple[str, str, str], ...] = ()
     closed: bool = False
+    policy: ClaimPolicy = ClaimPolicy.NOTIFY
 
 
 CUSTOMERS = (
@@ -43,6 +49,7 @@ CUSTOMERS = (
         "Exempelbygg AB",
         "ekonomi@exempelbygg.example",
         (("Byggvägen 4", "111 11", "Stockholm"),),
+        policy=ClaimPolicy.APPROVE,
     ),
     Customer(
         "10234568",
@@ -125,6 +132,7 @@ class Person:
     family_name: str
     accounts: tuple[str, ...]
     two_factor: bool
+    is_approved: bool = False  # by the administrator, where the policy asks for that
 
 
 PEOPLE = (
@@ -136,6 +144,15 @@ PEOPLE = (
         two_factor=False,
     ),
     Person("bo@norrsken.example", "Bo", "Bergström", ("10234568",), two_factor=True),
+    Person(
+        "doris@exempelbygg.example",
+        "Doris",
+        "Dahl",
+        ("10234567",),
+        two_factor=False,
+        is_approved=True,
+    ),
+    Person("cecilia@exempelbygg.example", "Cecilia", "Ek", ("10234567",), two_factor=False),
 )
 
 
@@ -149,6 +166,9 @@ async def fill() -> bool:
             await _add_customer(customer)
         for person in PEOPLE:
             await _add_person(person, password_hash)
+        # Nobody is told of what was there from the beginning.
+        await OutgoingMail.all().delete()
+        await EmailLink.all().delete()
     return True
 
 
@@ -166,6 +186,7 @@ async def _add_customer(customer: Customer) -> None:
         name=customer.name,
         contact_email=customer.contact,
         closed_at=clock.now() if customer.closed else None,
+        claim_policy=customer.policy,
     )
     account.identify_by(customer.organisation_number)
     account.list_by(town for _, _, town in customer.addresses)
@@ -199,5 +220,6 @@ async def _add_person(person: Person, password_hash: str) -> None:
         )
     for number in person.accounts:
         account = await CustomerAccount.get(customer_number=number)
-        account.contact_email = ""  # told by mail when the demo itself claims it? No.
-        _ = await Membership.admit(user, account)
+        membership = await Membership.admit(user, account)
+        if person.is_approved:
+            _ = await access.approve(membership, Actor(operator="demo"))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from models import CustomerAccount, Membership, Role, User, numbers
+from models import CustomerAccount, Membership, OutgoingMail, Role, User, numbers
 from tests.unit.conftest import Visitor, code
 from web.development import demo
 
@@ -17,8 +17,20 @@ async def test_fills_an_empty_database_once(db: None) -> None:
     assert not await demo.fill()
 
     assert await CustomerAccount.all().count() == len(demo.CUSTOMERS) >= 12
-    assert await User.all().count() == 2
+    assert await User.all().count() == 4
     assert await Membership.filter(role=Role.ADMINISTRATOR).count() == 4
+    assert not await OutgoingMail.exists(), "nobody is told of what was there from the beginning"
+
+
+async def test_anna_finds_one_who_waits_and_one_who_is_let_in(visitor: Visitor, db: None) -> None:
+    await demo.fill()
+    await visitor.log_in("anna@exempelbygg.example", demo.PASSWORD)
+    page = await visitor.visit("/kund/10234567/anvandare")
+
+    assert page.texts("section[@aria-labelledby='waiting']//*[@class='row__name']") == [
+        "Cecilia Ek"
+    ]
+    assert "Doris Dahl" in page.text
 
 
 async def test_bo_logs_in_with_the_printed_password_and_key(visitor: Visitor, db: None) -> None:
