@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import Self
 
 from tortoise import fields
-from tortoise.exceptions import IntegrityError
 from tortoise.expressions import F
 from tortoise.models import Model
 
@@ -108,14 +107,14 @@ class Membership(Model):
         more. A user who is closing the user account becomes nobody's administrator. Raises
         AccountClosed.
         """
-        if existing := await cls.get_or_none(user_id=user.id, customer_account_id=account.id):
+        async with atomic():
+            # The same claim in another tab, and whoever takes the access away, come after this.
+            await User.lock(user.id)
+            existing = await cls.get_or_none(user_id=user.id, customer_account_id=account.id)
+            if existing is None:
+                return await cls._claim(user, account)
             await existing._become_administrator_if_there_is_none(user, account)
             return existing
-        try:
-            async with atomic():
-                return await cls._claim(user, account)
-        except IntegrityError:  # the same claim in another tab was a moment quicker
-            return await cls.get(user_id=user.id, customer_account_id=account.id)
 
     @classmethod
     async def _claim(cls, user: User, account: CustomerAccount) -> Self:
@@ -143,15 +142,14 @@ class Membership(Model):
     async def _become_administrator_if_there_is_none(
         self, user: User, account: CustomerAccount
     ) -> None:
-        async with atomic():
-            if self.role is Role.ADMINISTRATOR or not await _is_first(user, account):
-                return
-            self.role, self.status = Role.ADMINISTRATOR, Status.ACTIVE
-            await Membership.filter(id=self.id).update(role=self.role, status=self.status)
-            await Event.record(
-                "membership.promoted", user=user, customer_account=account, role=self.role
-            )
-            await self._tell_the_contact("new_administrator", user, account)
+        if self.role is Role.ADMINISTRATOR or not await _is_first(user, account):
+            return
+        self.role, self.status = Role.ADMINISTRATOR, Status.ACTIVE
+        await Membership.filter(id=self.id).update(role=self.role, status=self.status)
+        await Event.record(
+            "membership.promoted", user=user, customer_account=account, role=self.role
+        )
+        await self._tell_the_contact("new_administrator", user, account)
 
     @classmethod
     async def others(
@@ -243,7 +241,6 @@ async def administrators_emails(customer_account_id: int) -> list[str]:
 
 async def _is_first(user: User, account: CustomerAccount) -> bool:
     """Take the place of the first administrator. One UPDATE decides, however many claim at once."""
-    await User.lock(user.id)
     # Locked even if there is an administrator, who might be leaving at this moment.
     if not await account.lock():
         raise AccountClosed

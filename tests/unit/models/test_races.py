@@ -14,9 +14,11 @@ import pytest
 from tortoise.context import TortoiseContext
 
 from models import (
+    ClaimPolicy,
     CustomerAccount,
     EmailLink,
     Event,
+    Invitation,
     KnownDevice,
     LoginChallenge,
     Membership,
@@ -30,6 +32,7 @@ from models import (
     Totp,
     TwoFactor,
     User,
+    access,
     alarms,
     claim,
     databases,
@@ -37,8 +40,10 @@ from models import (
     limits,
     login,
 )
+from models.access import Actor, LastAdministrator, NotAdministrator
 from models.client import Client
 from models.email_link import Purpose
+from models.invitation import TooMany
 from models.limits import Limit
 from models.registration import AlreadyFinished, EmailInUse
 from models.session import How
@@ -49,6 +54,7 @@ from tests.unit.conftest import PASSWORD, SETTINGS, Clock, a_user, an_account, c
 pytestmark = pytest.mark.anyio
 AT_ONCE = 30
 T = TypeVar("T")
+Verb = Callable[[Membership, Actor], Awaitable[bool]]
 
 
 async def at_once(work: Callable[[int], Awaitable[T]], count: int = AT_ONCE) -> list[T]:
@@ -366,6 +372,207 @@ async def test_one_user_is_admitted_once_however_many_tabs(account: CustomerAcco
     assert len({membership.id for membership in memberships}) == 1
     assert await OutgoingMail.all().count() == 1
     assert (await CustomerAccount.get(id=account.id)).active_administrators == 1
+
+
+# Access that is given and taken by several at once
+
+
+async def joined(account: CustomerAccount, count: int, role: Role) -> list[Membership]:
+    """So many users, let in by an operator."""
+    users = [await a_user(f"{role}{n}@example.com") for n in range(count)]
+    memberships = [await Membership.admit(user, account) for user in users]
+    if role is Role.ADMINISTRATOR:
+        for membership in memberships[1:]:
+            assert await access.promote(membership, Actor(operator="test"))
+    return memberships
+
+
+async def outcome(work: Awaitable[bool]) -> str:
+    try:
+        return "done" if await work else "not done"
+    except (NotAdministrator, LastAdministrator) as error:
+        return type(error).__name__
+
+
+async def administrators(account: CustomerAccount) -> int:
+    """As counted on the account: always as many as there are."""
+    counted = (await CustomerAccount.get(id=account.id)).active_administrators
+    real = Membership.filter(
+        customer_account_id=account.id, role=Role.ADMINISTRATOR, user__closes_at=None
+    )
+    assert counted == await real.count()
+    return counted
+
+
+@pytest.mark.parametrize("verb", [access.remove, access.demote])
+async def test_of_two_administrators_who_act_on_each_other_one_stays(
+    account: CustomerAccount, verb: Verb
+) -> None:
+    anna, bo = await joined(account, 2, Role.ADMINISTRATOR)
+
+    async def act(number: int) -> str:
+        on, by = (anna, bo) if number % 2 else (bo, anna)
+        return await outcome(verb(on, Actor(by.user_id)))
+
+    got = Counter(await at_once(act, 20))
+
+    assert got["done"] == 1
+    assert await administrators(account) == 1
+
+
+@pytest.mark.parametrize("verb", [access.remove, access.demote])
+async def test_of_all_administrators_who_give_it_up_at_once_one_stays(
+    account: CustomerAccount, verb: Verb
+) -> None:
+    everybody = await joined(account, 20, Role.ADMINISTRATOR)
+    _ = await joined(account, 1, Role.MEMBER)
+
+    async def give_up(number: int) -> str:
+        return await outcome(verb(everybody[number], Actor(everybody[number].user_id)))
+
+    assert Counter(await at_once(give_up, 20)) == {"done": 19, "LastAdministrator": 1}
+    assert await administrators(account) == 1
+
+
+async def test_everybody_leaves_at_once_and_the_last_one_may(account: CustomerAccount) -> None:
+    everybody = await joined(account, 20, Role.ADMINISTRATOR)
+
+    async def leave(number: int) -> str:
+        return await outcome(access.remove(everybody[number], Actor(everybody[number].user_id)))
+
+    got = Counter(await at_once(leave, 20))
+
+    assert got == {"done": 20}, "one after the other, and nobody is left without"
+    assert await administrators(account) == 0
+
+
+async def test_who_waits_is_answered_by_exactly_one_of_many(account: CustomerAccount) -> None:
+    anna, *others = await joined(account, 4, Role.ADMINISTRATOR)
+    await CustomerAccount.filter(id=account.id).update(claim_policy=ClaimPolicy.APPROVE)
+    waiting = await Membership.admit(await a_user("cecilia@example.com"), account)
+
+    async def answer(number: int) -> bool:
+        verb = access.approve if number % 2 else access.deny
+        return await verb(waiting, Actor([anna, *others][number % 4].user_id))
+
+    assert sum(await at_once(answer, 40)) == 1
+    answers = await Event.filter(kind__in=("membership.approved", "membership.denied"))
+    assert len(answers) == 1
+    assert await Membership.exists(id=waiting.id) is (answers[0].kind == "membership.approved")
+    assert await administrators(account) == 4
+
+
+async def test_who_is_promoted_and_removed_at_once_is_counted_right(
+    account: CustomerAccount,
+) -> None:
+    (anna,) = await joined(account, 1, Role.ADMINISTRATOR)
+    (bo,) = await joined(account, 1, Role.MEMBER)
+
+    async def act(number: int) -> bool:
+        verb = (access.promote, access.demote, access.remove)[number % 3]
+        return await verb(bo, Actor(anna.user_id))
+
+    await at_once(act)
+
+    assert not await Membership.exists(id=bo.id)
+    assert await administrators(account) == 1
+    assert await Event.filter(kind="membership.removed").count() == 1
+
+
+async def test_who_is_removed_and_claims_at_once_is_in_or_out_but_counted_right(
+    account: CustomerAccount,
+) -> None:
+    (anna,) = await joined(account, 1, Role.ADMINISTRATOR)
+    bo = await a_user("bo@example.com")
+    membership = await Membership.admit(bo, account)
+
+    async def act(number: int) -> None:
+        if number % 2:
+            _ = await Membership.admit(bo, account)
+        elif current := await Membership.get_or_none(user_id=bo.id):
+            await access.remove(current, Actor(anna.user_id))
+
+    await at_once(act)
+
+    assert await Membership.filter(user_id=bo.id).count() <= 1
+    assert membership.role is Role.MEMBER
+    assert await administrators(account) == 1
+
+
+async def test_who_claims_and_leaves_at_once_where_there_is_no_administrator_is_counted_right(
+    account: CustomerAccount,
+) -> None:
+    (anna,) = await joined(account, 1, Role.ADMINISTRATOR)
+    bo = await a_user("bo@example.com")
+    membership = await Membership.admit(bo, account)
+    assert await anna.remove()
+
+    async def act(number: int) -> None:
+        if number % 2:
+            _ = await Membership.admit(bo, account)
+        else:
+            current = await Membership.get_or_none(user_id=bo.id)
+            await outcome(access.remove(current or membership, Actor(bo.id)))
+
+    await at_once(act)
+
+    assert await administrators(account) == await Membership.filter(user_id=bo.id).count()
+
+
+async def test_the_only_one_leaves_while_others_claim_and_one_becomes_administrator(
+    account: CustomerAccount,
+) -> None:
+    (anna,) = await joined(account, 1, Role.ADMINISTRATOR)
+    users = [await a_user(f"new{n}@example.com") for n in range(20)]
+
+    async def act(number: int) -> None:
+        if number == 10:
+            await outcome(access.remove(anna, Actor(anna.user_id)))
+        else:
+            _ = await Membership.admit(users[number], account)
+
+    await at_once(act, 20)
+
+    assert await administrators(account) == 1
+
+
+async def test_an_invitation_is_sent_again_or_revoked_but_not_both(
+    account: CustomerAccount,
+) -> None:
+    operator = Actor(operator="test")
+    invitation = await Invitation.send(account, "elin@example.com", Role.MEMBER, operator)
+
+    async def act(number: int) -> bool:
+        if number % 2:
+            return await invitation.revoke(operator)
+        return await invitation.send_again(operator)
+
+    got = await at_once(act, 20)
+
+    assert sum(got[1::2]) == 1
+    assert not await Invitation.exists()
+    links = EmailLink.filter(purpose=Purpose.INVITATION, replaced_at=None)
+    assert [link.is_open for link in await links] == [False], "the newest one is dead too"
+
+
+async def test_a_customer_account_invites_as_many_as_may_be(
+    account: CustomerAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (anna,) = await joined(account, 1, Role.ADMINISTRATOR)
+    monkeypatch.setattr(limits, "INVITATIONS", await refusing(limits.INVITATIONS))
+
+    async def invite(number: int) -> str:
+        try:
+            _ = await Invitation.send(
+                account, f"elin{number}@example.com", Role.MEMBER, Actor(anna.user_id)
+            )
+        except TooMany as error:
+            return error.limit.name
+        return "sent"
+
+    assert Counter(await at_once(invite, 20))["sent"] == 7
+    assert await Invitation.all().count() == 7
+    assert await OutgoingMail.filter(kind="invitation").count() == 7
 
 
 async def test_a_removal_counts_once_and_the_next_claim_is_the_first_again(
