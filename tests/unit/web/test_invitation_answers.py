@@ -137,9 +137,9 @@ async def test_it_lets_in_who_waits_for_approval_and_one_who_is_there_stays(
 ) -> None:
     await CustomerAccount.filter(id=account.id).update(claim_policy=ClaimPolicy.APPROVE)
     cia = await a_user(CIA)
+    _ = await invite(account, by, role=Role.ADMINISTRATOR)
     waiting = await Membership.admit(cia, account)
     assert waiting.is_awaiting
-    _ = await invite(account, by, role=Role.ADMINISTRATOR)
     await visitor.log_in(CIA)
     await visitor.visit(await outbox.link(CIA))
     assert (await visitor.submit("/inbjudan")).path == "/kund/100200"
