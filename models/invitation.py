@@ -147,9 +147,8 @@ class Invitation(Model):
         account = await CustomerAccount.get(id=self.customer_account_id)
         async with atomic():
             _ = await account.lock()
-            if not await link.consume():
+            if not await link.consume() or not await Invitation.filter(id=self.id).delete():
                 return False
-            await Invitation.filter(id=self.id).delete()
             await self._record("invitation.declined")
         return True
 

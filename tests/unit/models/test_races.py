@@ -45,7 +45,7 @@ from models.client import Client
 from models.email_link import Purpose
 from models.invitation import TooMany
 from models.limits import Limit
-from models.registration import AlreadyFinished, EmailInUse
+from models.registration import AlreadyFinished, EmailInUse, NotInvited
 from models.session import How
 from models.totp import State, Verdict
 from tests.fresh import fresh_database, opened
@@ -555,6 +555,77 @@ async def test_an_invitation_is_sent_again_or_revoked_but_not_both(
     assert [link.is_open for link in await links] == [False], "the newest one is dead too"
 
 
+async def invited(account: CustomerAccount, email: str) -> tuple[Invitation, EmailLink]:
+    invitation = await Invitation.send(account, email, Role.MEMBER, Actor(operator="test"))
+    return invitation, await EmailLink.get(invitation_id=invitation.id, replaced_at=None)
+
+
+async def test_an_invitation_is_accepted_once_however_many_tabs(account: CustomerAccount) -> None:
+    elin = await a_user("elin@example.com")
+    invitation, link = await invited(account, elin.email)
+
+    got = await at_once(lambda _: invitation.accept(elin, link))
+
+    assert sum(membership is not None for membership in got) == 1
+    assert await Membership.filter(user_id=elin.id).count() == 1
+    assert await Event.filter(kind="invitation.accepted").count() == 1
+
+
+async def test_an_invitation_is_accepted_declined_or_revoked_but_one_of_them(
+    account: CustomerAccount,
+) -> None:
+    elin = await a_user("elin@example.com")
+    invitation, link = await invited(account, elin.email)
+
+    async def act(number: int) -> str:
+        match number % 3:
+            case 0:
+                return "accepted" if await invitation.accept(elin, link) else ""
+            case 1:
+                return "revoked" if await invitation.revoke(Actor(operator="test")) else ""
+        return "declined" if await invitation.decline(link) else ""
+
+    (got,) = filter(None, await at_once(act))
+
+    assert await Membership.exists(user_id=elin.id) is (got == "accepted")
+    assert await Event.exists(kind=f"invitation.{got}")
+    assert await Event.filter(kind__startswith="invitation.").count() == 2, "with the sending"
+
+
+async def test_one_user_accepts_two_invitations_at_once(account: CustomerAccount) -> None:
+    elin = await a_user("elin@example.com")
+    other = await an_account("100300", "4435027711", "Andra AB")
+    both = [await invited(account, elin.email), await invited(other, elin.email)]
+
+    async def accept(number: int) -> Membership | None:
+        invitation, link = both[number % 2]
+        return await invitation.accept(elin, link)
+
+    got = await at_once(accept, 20)
+
+    assert sum(membership is not None for membership in got) == 2
+    assert await Membership.filter(user_id=elin.id).count() == 2
+
+
+async def test_an_invitation_makes_its_user_once_or_is_revoked(account: CustomerAccount) -> None:
+    invitation, link = await invited(account, "elin@example.com")
+    token = await Registration.accept(invitation, link)
+    registration = await Registration.find(token)
+    assert registration
+    registration.given_name, registration.family_name = "Elin", "Ek"
+
+    async def act(number: int) -> str:
+        if number % 2:
+            return "revoked" if await invitation.revoke(Actor(operator="test")) else ""
+        return await create(registration)
+
+    got = Counter(await at_once(act))
+
+    assert got["session"] + got["revoked"] == 1
+    made = await User.filter(email="elin@example.com").count()
+    assert made == await Membership.all().count() == await Session.all().count() == got["session"]
+
+
 async def test_a_customer_account_invites_as_many_as_may_be(
     account: CustomerAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -617,7 +688,7 @@ async def a_registration(account: CustomerAccount, email: str = "anna@example.co
 async def create(registration: Registration) -> str:
     try:
         return "session" if await registration.create_user("hash", Client()) else ""
-    except (AlreadyFinished, EmailInUse) as error:
+    except (AlreadyFinished, EmailInUse, NotInvited) as error:
         return type(error).__name__
 
 
