@@ -113,9 +113,10 @@ async def remove(membership: Membership, by: Actor) -> bool:
         if by.user_id != membership.user_id:
             await _record("membership.removed", membership, by)
             await _tell("access_removed", membership, account)
+        elif current.is_awaiting:
+            await _record("membership.withdrawn", membership, by)
         else:
-            kind = "membership.withdrawn" if current.is_awaiting else "membership.left"
-            await _record(kind, membership, by)
+            await _record("membership.left", membership, by)
         if not await Membership.exists(customer_account_id=account.id):
             await Invitation.filter(customer_account_id=account.id).delete()
     return True

@@ -28,7 +28,7 @@ LAST = "Minst en administratör måste finnas kvar. Gör någon annan till admin
 
 @dataclass
 class SearchForm(Form):
-    q: str = text(100)
+    search: str = text(100)
 
 
 class Users(CustomerPage):
@@ -39,7 +39,7 @@ class Users(CustomerPage):
     async def get(self, request: Request) -> Response:
         _, account = guards.member_of(request)
         form = SearchForm(request.query_params.get("q", "").strip())
-        asked = form.q if form.is_valid() else ""
+        asked = form.search if form.is_valid() else ""
         is_first = skipped(request) == 0
         waiting = await members.waiting_for(account.id, asked) if is_first else []
         invited = await members.invited_to(account.id, asked) if is_first else []

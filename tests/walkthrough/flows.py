@@ -33,7 +33,8 @@ ELSA = Person("Elsa", "Norén", "elsa.noren@akeriost.example", PASSWORD)
 # typed and codes shown, dates.
 SECRETS = (".qr", "#key", "#code")
 CODES = ("#recovery-codes",)
-DATES = ("[aria-labelledby=members] .row .muted", ".badge--on", "[aria-labelledby=devices] .rows")
+DATES = (".badge--on", "[aria-labelledby=devices] .rows")
+USERS = ("main .rows .muted", "main .details")
 
 NEW_SECRETS = (*SECRETS, "main p.muted strong")  # the label with its date
 EVENTS = (".rows",)
@@ -218,6 +219,63 @@ def add_customer(walk: Walk) -> None:
     walk.step(
         "Nu ser du det andra kundkontot.", place("h1", "rubriken"), mask=DATES, guide=False
     ).look()
+
+
+@flow(
+    "anvandare",
+    "Godkänn, bjud in och ta bort användare",
+    points="15",
+    chapter="Lägg till och ta bort användare",
+    logs_in_as=ANNA,
+)
+def manage_users(walk: Walk) -> None:
+    with walk.quietly():
+        to_login(walk)
+        give_password(walk)
+    walk.arrive("Kundkonto: Exempelbygg AB", title="Exempelbygg AB")
+    walk.step("Klicka på ditt namn uppe till höger.", my_name(walk), show=".header, .menu").click()
+    walk.step("Klicka på **Användare** i menyn.", link("Användare", MENU)).click()
+    at_users(walk)
+    walk.step(
+        "Väntar någon på godkännande? Klicka på **Godkänn**, eller på **Neka**.",
+        button("Godkänn", MAIN, starts=True),
+        mask=USERS,
+        show="[aria-labelledby=waiting]",
+    ).click()
+    at_users(walk)
+    walk.see("är godkänd och har nu åtkomst.")
+    walk.step(
+        "Vill du lägga till någon? Klicka på **Bjud in användare**.",
+        link("Bjud in användare", MAIN),
+        mask=USERS,
+    ).click()
+    walk.arrive("Exempelbygg AB: Bjud in användare", title="Bjud in användare – Exempelbygg AB")
+    walk.step("Skriv personens adress i **E-post**.", field("E-post")).fill(NEW_EMAIL)
+    press(walk, "Skicka inbjudan")
+    at_users(walk)
+    walk.see(f"Inbjudan är skickad till {NEW_EMAIL}.")
+    change_a_user(walk, "Vill du göra någon till administratör? Klicka på **Ändra** vid namnet.")
+    press(walk, "Gör till administratör", mask=USERS)
+    at_users(walk)
+    change_a_user(walk, "Vill du ta bort någon? Klicka på **Ändra** vid namnet.")
+    walk.step(
+        "Klicka på **Ta bort användaren**.", link("Ta bort användaren", MAIN), mask=USERS
+    ).click()
+    walk.arrive("Exempelbygg AB: Ta bort Doris Dahl?", title="Ta bort Doris Dahl? – Exempelbygg AB")
+    press(walk, "Ta bort användaren")
+    at_users(walk)
+    walk.step("Användaren är borttagen.", place(".flash", "beskedet"), mask=USERS).look()
+
+
+def at_users(walk: Walk) -> None:
+    walk.arrive("Exempelbygg AB: Användare", title="Användare – Exempelbygg AB")
+
+
+def change_a_user(walk: Walk, sentence: str) -> None:
+    walk.step(
+        sentence, link("Ändra Doris Dahl"), mask=USERS, show="[aria-labelledby=users]"
+    ).click()
+    walk.arrive("Exempelbygg AB: Doris Dahl", title="Doris Dahl – Exempelbygg AB")
 
 
 @flow(

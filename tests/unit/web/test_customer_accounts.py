@@ -1,7 +1,5 @@
 """The customer page, who may see it, and adding another account."""
 
-from collections.abc import Callable
-
 import pytest
 
 from models import Address, ClaimPolicy, CustomerAccount, Membership, User, clock
@@ -28,18 +26,6 @@ async def test_shows_name_numbers_and_addresses(
     assert page.heading == "Exempelbygg AB"
     for shown in ("100 200", "442101-3378", "Byggvägen 4", "111 11 Stockholm"):
         assert shown in page.text
-
-
-async def test_only_administrators_see_who_has_access(
-    visitor: Visitor, new_visitor: Callable[[], Visitor], anna: User, account: CustomerAccount
-) -> None:
-    bo = await a_user("bo@example.com", given_name="Bo", family_name="Bergström")
-    _ = await Membership.admit(bo, account)
-    annas = await visitor.log_in()
-    bos = await new_visitor().log_in("bo@example.com")
-
-    assert "bo@example.com" in annas.text
-    assert "anna@example.com" not in bos.text
 
 
 async def test_a_sole_traders_number_is_shown_with_dots(visitor: Visitor, db: None) -> None:

@@ -31,6 +31,11 @@ KEEPING = {
     ADD: {"customer_number": "100 900", "organisation_suffix": "7711"},
     ADDRESS: {"email": "ny@example.com"},
 }
+# On the pages of a customer account.
+KEEPING_AT = {
+    "/kund/100200/anvandare/bjud-in": {"email": "elin@example.com", "administrator": "on"},
+    "/kund/100200/anvandare/regler": {"claim_policy": "approve", "requires_two_factor": "on"},
+}
 KEPT = "Du har loggats ut. Logga in igen, så finns det du skrev kvar."
 UNSAVED = "Det du skrev är inte sparat än. Kontrollera uppgifterna och skicka igen."
 
@@ -370,22 +375,32 @@ async def test_each_page_that_keeps_a_form_says_whom_it_was_made_for_and_gets_it
 ) -> None:
     """Also: its guard comes before its form is read, else the answer here would not come."""
     keeping = {
-        route.path: endpoint.keeps
+        route.path.replace("{customer_number:customer_number}", "100200"): endpoint.keeps
         for route in routes
         if isinstance(route, Route)
         for endpoint in [route.endpoint]
         if isinstance(endpoint, type) and issubclass(endpoint, web_pages.Page) and endpoint.keeps
     }
-    assert keeping.keys() == KEEPING.keys()
+    assert keeping.keys() == KEEPING.keys() | KEEPING_AT.keys()
     for path, form in keeping.items():
         await visitor.log_in()
-        typed = dict.fromkeys(form().typed, "4711")
+        typed = KEEPING_AT.get(path) or dict.fromkeys(form().typed, "4711")
+        assert typed.keys() == form().typed.keys()
 
         page = await logged_in(visitor, await sent(visitor, path, **typed))
 
         assert page.path == path
-        for name in typed:
-            assert page.value(name) == "4711", f"{path} {name}"
+        for name, value in typed.items():
+            assert held(page, name) == value, f"{path} {name}"
+
+
+def held(page: Page, name: str) -> str | None:
+    """What a text field holds, or what is chosen."""
+    fields = page.tree.findall(f".//input[@name='{name}']")
+    chosen = [field for field in fields if field.get("checked") is not None]
+    if fields[0].get("type") in ("radio", "checkbox"):
+        return chosen[0].get("value", "on") if chosen else None
+    return page.value(name)
 
 
 def subclasses(form: type[Form]) -> Iterator[type[Form]]:

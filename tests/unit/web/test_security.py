@@ -22,6 +22,7 @@ from models import (
     Address,
     CustomerAccount,
     EmailLink,
+    Invitation,
     LoginChallenge,
     Membership,
     OutgoingMail,
@@ -37,6 +38,7 @@ from models import (
     keys,
     passwords,
 )
+from models.access import Actor
 from models.customer_account import suffix_hash
 from models.databases import Unavailable
 from models.email_link import Purpose
@@ -438,6 +440,8 @@ READING = {
     "export": "member",
     "email_change:new_address": "member",
     "customer_accounts:add": "member",
+    "members:rules": "administrator",
+    "invitations:invite": "administrator",
 }
 
 
@@ -718,10 +722,10 @@ async def test_a_tenants_pages_never_show_the_other_tenant(everybody: Everybody)
 async def test_a_member_sees_no_list_of_users_and_an_administrator_does(
     everybody: Everybody,
 ) -> None:
-    member = await everybody["member"].visit("/kund/100200")
-    administrator = await everybody["administrator"].visit("/kund/100200")
-
-    assert "administrator@example.com" not in member.response.text
+    for path in ("/kund/100200", "/kund/100200/anvandare"):
+        member = await everybody["member"].visit(path)
+        assert "administrator@example.com" not in member.response.text
+    administrator = await everybody["administrator"].visit("/kund/100200/anvandare")
     assert "member@example.com" in administrator.text
 
 
@@ -899,6 +903,9 @@ async def payloads(everybody: Everybody, time: Clock) -> Everybody:
     await Registration.all().update(
         **dict.fromkeys(("given_name", "family_name", "email"), PAYLOAD), phone=PAYLOAD[:20]
     )
+    operator = Actor(operator="test")
+    _ = await Invitation.send(everybody.account, "x@x.example", Role.MEMBER, operator)
+    await Invitation.all().update(email=PAYLOAD)
     await EmailLink.all().update(email=PAYLOAD)
     await CustomerAccount.filter(customer_number="100900").update(organisation_number=PAYLOAD[:10])
     return everybody
@@ -928,6 +935,7 @@ async def test_a_payload_is_inert_on_every_page(payloads: Everybody) -> None:
                         shown.add(name)
                     assert "<svg onload" not in answer.text
     assert shown >= {"home", "customer_account", "registration:personal_details", "login:code"}
+    assert shown >= {"members", "members:one", "members:rules", "members:leave"}
 
 
 async def test_a_payload_that_is_typed_is_inert_on_the_page_that_refuses_it(
@@ -1025,7 +1033,7 @@ async def test_a_page_that_breaks_is_a_friendly_one_with_its_request_id(
                 caplog.clear()
                 with monkeypatch.context() as patch:
                     patch.setattr(route.endpoint, method, broken)
-                    answer = await everybody["member"].client.request(
+                    answer = await everybody["administrator"].client.request(
                         method.upper(), path_of(route), headers=headers
                     )
                 assert answer.status_code == 500, route.name
