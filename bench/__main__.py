@@ -52,6 +52,7 @@ def _rows(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
         yield from measures.size_of_the_customer_base(
             large, portal, worker, rounds, (many, few), "SQLite"
         )
+        yield from measures.byt_kund(large, worker, many, "SQLite")
         yield _memory("after the run", portal, 150.0)
     if built := _argon2_for_this_machine(folder):
         with Stage(folder) as stage:
@@ -66,9 +67,11 @@ def _rows(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
             for url, accounts in zip(urls, (many, few), strict=True):
                 data.fill(url, accounts)
             large, portal = (stage.portal(url) for url in urls)
+            worker = stage.worker()
             yield from measures.size_of_the_customer_base(
-                large, portal, stage.worker(), rounds, (many, few), "PostgreSQL"
+                large, portal, worker, rounds, (many, few), "PostgreSQL"
             )
+            yield from measures.byt_kund(large, worker, many, "PostgreSQL")
 
 
 def _memory(when: str, server: Server, most: float) -> Row:

@@ -91,6 +91,8 @@ def _customer_context() -> dict[str, Any]:
                 "customer_number": data.customer_number(other),
             }
         ],
+        "more_others": False,
+        "switched": False,
         "two_factor": False,
     }
 

@@ -12,13 +12,15 @@ import asyncpg
 from argon2 import PasswordHasher
 
 from bench.processes import SETTINGS
-from models import keys, tokens
+from models import folding, keys, tokens
 from models.customer_account import suffix_hash
 from models.databases import migrations
 
 PASSWORD = "fyra gula hinkar i boden"  # noqa: S105 - of users that live as long as a benchmark
 PASSWORD_HASH = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1).hash(PASSWORD)
 USERS = 256
+SWITCHER = USERS  # one more, who reaches a great many accounts
+SWITCHED = 5000
 _BATCH = 50_000
 
 Rows = Iterator[tuple[object, ...]]
@@ -50,8 +52,17 @@ def account_of(user: int, accounts: int) -> int:
     return 1 + user * (accounts // USERS)
 
 
+def switched(accounts: int) -> range:
+    """The accounts of the one who reaches 5,000 of them; none of them is another user's."""
+    apart = accounts // SWITCHED // 2 * 2  # even: those of the others have odd numbers
+    return range(2, 2 + SWITCHED * apart, apart) if apart else range(0)
+
+
 def fill(database_url: str, accounts: int) -> None:
-    """A new database with so many customer accounts, and 256 users who reach two of them each."""
+    """A new database with so many customer accounts, and 256 users who reach two of them each.
+
+    Where there are enough of them, somebody reaches 5,000.
+    """
     keys.use((SETTINGS["MINASIDOR_SECRET_KEYS"],), SETTINGS["MINASIDOR_PEPPER"])
     asyncio.run(migrations.migrate(database_url))
     if database_url.startswith("sqlite://"):
@@ -60,23 +71,33 @@ def fill(database_url: str, accounts: int) -> None:
         asyncio.run(_fill_postgresql(database_url, accounts))
 
 
+def _name(account: int) -> str:
+    return f"Exempelföretaget {account} AB"
+
+
+def _organisation(account: int) -> str:
+    return f"42{account % 10_000:04}{suffix(account)}"
+
+
 def _tables(accounts: int) -> Iterator[tuple[str, str, Rows]]:
     """Table, columns and rows, in the order that foreign keys ask for."""
     now = datetime.now(UTC)
-    everybody, every_account = range(USERS), range(1, accounts + 1)
+    everybody, every_account = range(USERS + 1), range(1, accounts + 1)
     yield (
         "customer_accounts",
         "id customer_number name organisation_number suffix_hash contact_email"
-        " active_administrators",
+        " active_administrators search_key sort_key",
         (
             (
                 n,
                 customer_number(n),
-                f"Exempelföretaget {n} AB",
-                f"42{n % 10_000:04}{suffix(n)}",
+                _name(n),
+                _organisation(n),
                 suffix_hash(customer_number(n), suffix(n)),
                 f"kontakt{n}@foretag.example",
                 1,
+                folding.search_key(_name(n), customer_number(n), _organisation(n), "Stockholm"),
+                folding.sort_key(_name(n)),
             )
             for n in every_account
         ),
@@ -113,9 +134,14 @@ def _tables(accounts: int) -> Iterator[tuple[str, str, Rows]]:
         "user_id customer_account_id role created_at",
         (
             (n + 1, account_of((n + other) % USERS, accounts), role, now)
-            for n in everybody
+            for n in range(USERS)
             for other, role in ((0, "administrator"), (1, "member"))
         ),
+    )
+    yield (
+        "memberships",
+        "user_id customer_account_id role created_at",
+        ((SWITCHER + 1, account, "member", now) for account in switched(accounts)),
     )
     yield (
         "sessions",

@@ -222,6 +222,43 @@ def size_of_the_customer_base(
     return rows
 
 
+def byt_kund(server: Server, worker: Worker, accounts: int, name: str) -> list[Row]:
+    """Byt kund for somebody with 5,000 accounts: how long a search takes, and the whole page."""
+    cookies, account = {"session": data.session(data.SWITCHER)}, data.switched(accounts)[4000]
+    found = {
+        "": data.SWITCHED,
+        "exempelföretaget": data.SWITCHED,
+        f"{data.customer_number(account)[:2]} {data.customer_number(account)[2:]}": 1,
+        "stockholm 77": None,
+        "finns inte": 0,
+    }
+    searches, medians = [], {}
+    for asked, count in found.items():
+        searches.append(request(f"/byt-kund?{urlencode({'q': asked})}", cookies=cookies))
+        answer = _asked(worker, server, searches[-1:], 200, count=41, connections=1)
+        medians[asked] = 1000 * median(answer["latencies"])
+        if count and f"{count:,}".replace(",", "\N{NO-BREAK SPACE}") not in answer["last"]:
+            raise Unexpected(f"{asked!r} does not find {count}: {answer['last'][:2000]}")
+    whole = _asked(worker, server, searches[:1], 200, count=1)["last"]
+    slowest = max(medians, key=lambda asked: medians[asked])
+    return [
+        Row(
+            f"Byt kund, the slowest search among 5 000 accounts, {name}",
+            medians[slowest],
+            50.0,
+            "ms",
+            f"median of 41, of {slowest!r}; the quickest search {min(medians.values()):.1f} ms",
+        ),
+        Row(
+            f"Byt kund, the whole page of 25 among 5 000, {name}",
+            _kilobytes(whole),
+            60.0,
+            "KB",
+            f"uncompressed; {_gzipped(whole) / 1024:.1f} KB with gzip level 1",
+        ),
+    ]
+
+
 def weight(portal: Server, worker: Worker) -> list[Row]:
     """What a first visit to the login page loads, and what a step of the wizard swaps in."""
     html = _asked(worker, portal, [LOGIN_PAGE], 200, count=1)["last"]
