@@ -36,13 +36,6 @@ def standing_of(role: Role, status: Status) -> Standing:
     return Standing.ADMINISTRATOR if role is Role.ADMINISTRATOR else Standing.MEMBER
 
 
-# Each customer page makes this read: raw, at a fifth of the ORM's cost.
-_OTHERS = """
-    SELECT a.name, a.customer_number
-    FROM memberships m JOIN customer_accounts a ON a.id = m.customer_account_id
-    WHERE m.user_id = ? AND m.status = 'active' AND a.id <> ? AND a.closed_at IS NULL
-    ORDER BY a.sort_key, a.customer_number LIMIT ?"""
-
 _AWAITED = """
     SELECT a.name, a.customer_number
     FROM memberships m JOIN customer_accounts a ON a.id = m.customer_account_id
@@ -150,13 +143,6 @@ class Membership(Model):
             "membership.promoted", user=user, customer_account=account, role=self.role
         )
         await self._tell_the_contact("new_administrator", user, account)
-
-    @classmethod
-    async def others(
-        cls, user_id: int, customer_account_id: int, most: int
-    ) -> list[dict[str, str]]:
-        """The user's other open accounts, by name."""
-        return await fetch(_OTHERS, user_id, customer_account_id, most)
 
     @classmethod
     async def awaited_by(cls, user_id: int) -> list[dict[str, str]]:

@@ -341,6 +341,7 @@ class Identity:
     awaited: AwaitedAccount | None  # in its place, where that was asked for
     authenticated_at: datetime
     remembered: bool
+    has_switched: bool = False  # the account is another one than in the request before
 
     @property
     def holder(self) -> str:
@@ -407,11 +408,11 @@ async def resume(token: str, customer_number: str | None = None) -> Identity | N
         with suppress(databases.Unavailable):
             await Session.filter(id=row["session_id"]).delete()
         return None
-    account = _reached(row)
+    account, before = _reached(row), row["active_customer_account_id"]
     with suppress(databases.Unavailable):  # pages are read also while nothing can be written
         if now - seen >= Session.SEEN_EVERY:
             await Session.filter(id=row["session_id"]).update(seen_at=now)
-        if account and account.id != row["active_customer_account_id"]:
+        if account and account.id != before:
             # Byt kund: where the next login leads, and what stands on top of the list.
             await execute_all(
                 (_SWITCH, (account.id, row["user_id"])), (_USED, (now, account.membership_id))
@@ -432,6 +433,7 @@ async def resume(token: str, customer_number: str | None = None) -> Identity | N
         awaited=_awaited(row),
         authenticated_at=moment(row["authenticated_at"]),
         remembered=remembered,
+        has_switched=account is not None and before not in (None, account.id),
     )
 
 

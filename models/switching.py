@@ -19,6 +19,12 @@ _ORDER = """
 _REACHED = """
     FROM memberships m JOIN customer_accounts a ON a.id = m.customer_account_id
     WHERE m.user_id = ? AND m.status = 'active' AND a.closed_at IS NULL"""
+# Each customer page asks it. By columns of the membership alone, so that PostgreSQL looks up no
+# more accounts than are shown.
+_LAST_USED = f"""
+    SELECT a.name, a.customer_number {_REACHED} AND a.id <> ?
+    ORDER BY CASE WHEN m.last_used_at IS NULL THEN 1 ELSE 0 END, m.last_used_at DESC, m.id
+    LIMIT ?"""
 _TOWNS = """
     SELECT customer_account_id, town FROM addresses WHERE customer_account_id IN ({marks})
     ORDER BY customer_account_id, id"""
@@ -55,9 +61,11 @@ async def choices(user_id: int, asked: str = "", *, skip: int, most: int) -> Cho
     rows = await fetch(
         f"SELECT {columns} {where} {_ORDER} LIMIT ? OFFSET ?", *parameters, most, skip
     )
-    if not rows:
+    if not rows and skip:  # past the last one
         (row,) = await fetch(f"SELECT COUNT(*) AS count {where}", *parameters)
         return Choices([], row["count"])
+    if not rows:
+        return Choices([], 0)
     towns = await _towns([row["id"] for row in rows])
     found = [
         Choice(
@@ -70,6 +78,11 @@ async def choices(user_id: int, asked: str = "", *, skip: int, most: int) -> Cho
         for row in rows
     ]
     return Choices(found, rows[0]["count"])
+
+
+async def last_used(user_id: int, *, but: int, most: int) -> list[dict[str, str]]:
+    """Name and number of the accounts that the user was in last, besides this one."""
+    return await fetch(_LAST_USED, user_id, but, most)
 
 
 async def pin(user_id: int, customer_number: str, *, favourite: bool) -> bool:

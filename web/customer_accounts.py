@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models import Address, CustomerAccount, Membership, User, members
+from models import Address, CustomerAccount, Membership, User, members, switching
 from models.claim import prove
 from models.customer_account import shown
 from models.membership import AccountClosed
@@ -16,7 +16,7 @@ from web.customer_pages import CustomerPage
 from web.pages import Page
 from web.rendering import redirect, render
 
-_MOST_OTHERS = 25
+_MOST_OTHERS = 5  # the rest are a click away, at Byt kund
 
 
 class Show(CustomerPage):
@@ -28,6 +28,7 @@ class Show(CustomerPage):
         if awaited := guards.signed_in(request).awaited:
             return render(request, "customer_accounts/waiting.html", {"awaited": awaited})
         identity, account = guards.member_of(request)
+        others = await switching.last_used(identity.user.id, but=account.id, most=_MOST_OTHERS + 1)
         context = {
             "customer_account": {
                 "name": account.name,
@@ -37,7 +38,9 @@ class Show(CustomerPage):
             },
             "membership": account,
             "users": await members.count(account.id) if account.is_administrator else None,
-            "others": await Membership.others(identity.user.id, account.id, _MOST_OTHERS),
+            "others": others[:_MOST_OTHERS],
+            "more_others": len(others) > _MOST_OTHERS,
+            "switched": identity.has_switched,
             "two_factor": identity.user.has_two_factor,
         }
         return render(request, "customer_accounts/show.html", context)

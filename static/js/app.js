@@ -111,14 +111,21 @@ page.addEventListener("keydown", (event) => {
 
 /* Byt kund: what was found is said, and in the menu the search has focus at once. */
 page.addEventListener("htmx:after:swap", (event) => {
-  const target = event.detail.ctx.target;
+  const { sourceElement, target } = event.detail.ctx;
   const found = find("accounts")?.querySelector("[data-announce]");
-  if (found && ["accounts", "menu-choices"].includes(target?.id)) announce(found.textContent.trim());
+  // Not after a star: it has focus and says itself what it is now.
+  if (found && sourceElement.matches?.("[hx-get]")) announce(found.textContent.trim());
   if (target?.id === "menu-choices") target.querySelector("input[type=search], a.choice__account")?.focus();
 });
-find("menu")?.addEventListener("toggle", (event) => {
-  if (event.newState === "closed") find("menu-choices")?.replaceChildren();
-});
+page.addEventListener("toggle", (event) => {
+  if (event.target.id === "menu" && event.newState === "closed") find("menu-choices")?.replaceChildren();
+}, true);
+
+/* A link that htmx would open right here stays a link for whoever wants another tab, and where no menu pops up. */
+page.addEventListener("click", (event) => {
+  const elsewhere = event.ctrlKey || event.metaKey || event.shiftKey || !("popover" in HTMLElement.prototype);
+  if (elsewhere && event.target.closest("a[hx-get]")) event.stopPropagation();
+}, true);
 
 page.addEventListener("submit", (event) => {
   for (const button of event.target.querySelectorAll("[data-password]")) showPassword(button, false);

@@ -69,6 +69,8 @@ def test_the_menu_by_keyboard(visitor: Visitor, portal: Portal) -> None:
     page.keyboard.press("Tab")
     expect(menu.get_by_role("link", name="Mina uppgifter")).to_be_focused()
     page.keyboard.press("Tab")
+    expect(menu.get_by_role("link", name="Byt kund")).to_be_focused()
+    page.keyboard.press("Tab")
     expect(menu.get_by_role("link", name="Lägg till kundkonto")).to_be_focused()
     page.keyboard.press("Tab")
     expect(menu.get_by_role("link", name="Användare")).to_be_focused()

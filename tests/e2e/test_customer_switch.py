@@ -43,6 +43,7 @@ def test_byt_kund(visitor: Visitor, portal: Portal) -> None:
     expect(choices.locator("[aria-current=true]")).to_contain_text(other.name)
     choices.get_by_role("link", name=member.customer.name).click()
     steps.on_customer_page(page, member.customer)
+    expect(page.get_by_text(f"Du har bytt till {member.customer.name}.")).to_be_visible()
 
     # The star puts it on top, and is remembered; so is the account for the next login.
     page.goto("/byt-kund")
@@ -92,13 +93,21 @@ def test_many_accounts_are_searched_by_keyboard(visitor: Visitor, portal: Portal
 
     # Likewise in the menu, on any page, whose address stays as it is.
     page.goto("/mina-uppgifter")
-    steps.open_menu(page).get_by_role("link", name="Byt kund").click()
+    link = steps.open_menu(page).get_by_role("link", name="Byt kund")
+    with visitor.context.expect_page() as another:
+        link.click(modifiers=["ControlOrMeta"])
+    expect(steps.heading(another.value)).to_have_text("Byt kund")
+    another.value.close()
+    if not page.locator("#menu").is_visible():
+        steps.open_menu(page)
+    link.click()
     search = page.locator("#menu-choices").get_by_role("searchbox")
     expect(search).to_be_focused()
     search.press_sequentially(f"{others[5].number[:4]} {others[5].number[4:]}")
     expect(page.locator("#menu-choices .choice__name")).to_have_text([others[5].name])
     assert inspection.violations(page) == []
     expect(page).to_have_url(re.compile("/mina-uppgifter$"))
+    expect(page).to_have_title("Mina uppgifter – MinaSidor")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     steps.on_customer_page(page, others[5])

@@ -185,6 +185,43 @@ def turn_on_later(walk: Walk) -> None:
 
 
 @flow(
+    "byt-kund",
+    "Byt mellan flera kundkonton",
+    points="11",
+    chapter="Byt kund",
+    logs_in_as=ANNA,
+)
+def switch_customer(walk: Walk) -> None:
+    with walk.quietly():
+        to_login(walk)
+        give_password(walk)
+    walk.arrive("Kundkonto: Exempelbygg AB", title="Exempelbygg AB")
+    walk.step(
+        "Klicka på ditt namn uppe till höger.", my_name(walk), mask=DATES, show=".header, .menu"
+    ).click()
+    walk.step(
+        "Klicka på **Byt kund** i menyn.", link("Byt kund", MENU), mask=DATES, show=".header, .menu"
+    ).click()
+    if not walk.javascript:  # else the list opens in the menu
+        walk.arrive("Byt kund")
+    name = "Bageri Kanelbullen HB"
+    walk.step(
+        f"Klicka på det kundkonto som du vill byta till, till exempel **{name}**.",
+        link(name, MENU if walk.javascript else MAIN, starts=True),
+        mask=DATES,
+        show=".header, .menu" if walk.javascript else "",
+    ).click()
+    walk.arrive(f"Kundkonto: {name}", title=name)
+    walk.see(f"Du har bytt till {name}.")
+    walk.step(
+        "Klart. Nästa gång du loggar in kommer du hit.",
+        my_name(walk),
+        mask=DATES,
+        show=".header nav",
+    ).look()
+
+
+@flow(
     "lagg-till-kundkonto",
     "Lägg till ett kundkonto och byt mellan dem",
     points="11–12",

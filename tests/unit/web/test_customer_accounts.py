@@ -37,6 +37,48 @@ async def test_a_sole_traders_number_is_shown_with_dots(visitor: Visitor, db: No
     assert "9803" not in page.response.text
 
 
+async def test_the_five_others_used_last_are_a_click_away_and_the_rest_two(
+    visitor: Visitor, anna: User, time: Clock
+) -> None:
+    names = [f"Kund {n} AB" for n in range(6)]
+    for n, name in enumerate(names):
+        time.forward(minutes=1)
+        _ = await Membership.admit(anna, await an_account(f"30000{n}", name=name))
+    page = await visitor.log_in()
+    shown = page.texts("section[@aria-labelledby='others']//span[@class='row__name']")
+    assert shown == list(reversed(names))[:5]
+    assert "Byt kund" in page.texts("section[@aria-labelledby='others']//a")
+
+    for name, number in zip(names[:2], ("300000", "300001"), strict=True):
+        time.forward(minutes=1)
+        page = await visitor.visit(f"/kund/{number}")
+        assert page.heading == name
+    shown = page.texts("section[@aria-labelledby='others']//span[@class='row__name']")
+    assert shown == [names[0], "Exempelbygg AB", names[5], names[4], names[3]]
+
+    await Membership.filter(customer_account__name=names[5]).delete()
+    page = await visitor.visit("/kund/300001")
+    assert "Byt kund" not in page.texts("section[@aria-labelledby='others']//a")
+
+
+async def test_a_switch_is_told_once_and_only_where_there_was_one(
+    visitor: Visitor, anna: User
+) -> None:
+    told = "Du har bytt till"
+    _ = await Membership.admit(anna, await an_account("300001", name="Andra AB"))
+    _ = await an_account("300002", name="Tredje AB")
+    assert told not in (await visitor.log_in()).text
+
+    assert "Du har bytt till Andra AB." in (await visitor.visit("/kund/300001")).text
+    assert told not in (await visitor.visit("/kund/300001")).text
+    await visitor.visit("/kund/999999")
+    assert told not in (await visitor.visit("/kund/300001")).text, "nobody was let in there"
+    added = {"customer_number": "300002", "organisation_suffix": "3378"}
+    page = await visitor.submit("/lagg-till-kundkonto", **added)
+    assert "Kundkontot Tredje AB är tillagt." in page.text
+    assert told not in page.text
+
+
 async def test_no_access_and_no_such_account_are_the_same_page(
     visitor: Visitor, anna: User
 ) -> None:

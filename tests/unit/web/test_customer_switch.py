@@ -142,6 +142,15 @@ async def test_a_search_that_is_too_long_is_refused_and_kept(visitor: Visitor, a
     assert page.tree.find(".//input[@type='search']").get("value") == "x" * 101
 
 
+async def test_what_cannot_be_printed_is_refused_too(visitor: Visitor, anna: User) -> None:
+    await visitor.log_in()
+    page = await visitor.visit("/byt-kund?q=b%01o")
+
+    assert page.status == 422
+    assert "Ta bort tecken som inte går att skriva ut." in page.texts("*[@id='accounts']")[0]
+    assert page.value("q") == "bo"
+
+
 async def test_what_one_used_last_stands_on_top_and_favourites_above_it(
     visitor: Visitor, anna: User, time: Clock
 ) -> None:
@@ -191,6 +200,21 @@ async def test_nobody_pins_what_they_do_not_reach(
 
     assert (page.status, page.heading) == (403, "Du har inte åtkomst")
     assert not (await Membership.get(id=theirs.id)).is_favourite
+
+
+async def test_a_favourite_is_ones_own(
+    visitor: Visitor, anna: User, account: CustomerAccount
+) -> None:
+    bos = await Membership.admit(await a_user("bo@example.com"), account)
+    await visitor.log_in()
+    await visitor.submit("/byt-kund/favorit", pin="100200")
+
+    assert (await Membership.get(user_id=anna.id)).is_favourite
+    assert not (await Membership.get(id=bos.id)).is_favourite
+    await CustomerAccount.filter(id=account.id).update(active_administrators=1)
+    await Membership.filter(user_id=anna.id).update(status="awaiting_approval")
+    page = await visitor.submit("/byt-kund/favorit", unpin="100200")
+    assert page.status == 403, "not while one waits to be let in"
 
 
 async def test_closed_ones_and_others_are_not_there_and_what_one_waits_for_stands_apart(
