@@ -102,10 +102,9 @@ class CustomerAccount(Model):
 
     def list_by(self, towns: Iterable[str] = ()) -> None:
         """Take what lists find and sort the account by: its name and numbers, and these towns."""
-        self.search_key = folding.search_key(
-            self.name, self.customer_number, self.organisation_number, *dict.fromkeys(towns)
+        self.search_key, self.sort_key = list_keys(
+            self.name, self.customer_number, self.organisation_number, towns
         )
-        self.sort_key = folding.sort_key(self.name)
 
     @property
     def organisation_suffix(self) -> str:
@@ -144,6 +143,14 @@ class Address(Model):
             " WHERE customer_account_id = ? ORDER BY id",
             customer_account_id,
         )
+
+
+def list_keys(
+    name: str, customer_number: str, organisation_number: str, towns: Iterable[str]
+) -> tuple[str, str]:
+    """The search key and the sort key of an account with these."""
+    found_by = folding.search_key(name, customer_number, organisation_number, *dict.fromkeys(towns))
+    return found_by, folding.sort_key(name)
 
 
 def suffix_hash(customer_number: str, organisation_suffix: str) -> str:

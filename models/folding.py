@@ -14,12 +14,30 @@ _OWN = {"å": "å", "ä": "ä", "ö": "ö", "æ": "ä", "ø": "ö"}
 _OTHERS = {"ß": "ss", "ð": "d", "þ": "th", "ł": "l", "đ": "d", "œ": "oe"}
 # å, ä, ö come last, in this order. Only digits and small letters stand in a key: collations weigh
 # everything else as they like.
-_SORTED = {"z": "z0", "å": "z1", "ä": "z2", "ö": "z3", " ": "0"}
+_SORTED = str.maketrans(
+    {"z": "z0", "å": "z1", "ä": "z2", "ö": "z3", " ": "0"} | {d: f"1{d}" for d in "0123456789"}
+)
+
+
+class _Letters(dict[int, str]):
+    """Folds character by character, as `str.translate` does: an import has a million names."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)  # not kept: whoever searches can write all there are
+        if folded := _OWN.get(char) or _OTHERS.get(char):
+            return folded
+        if char.isalnum():
+            return "".join(c for c in unicodedata.normalize("NFD", char) if c.isalnum())
+        return " "
+
+
+_EUROPEAN = range(0x250)
+_LETTERS = _Letters({code: _Letters()[code] for code in _EUROPEAN})
 
 
 def search_key(*texts: str) -> str:
     """The words of all the texts, folded and apart by one space: what `words` are looked up in."""
-    return " ".join(word for text in texts for word in _folded(text).split())
+    return " ".join(_folded(" ".join(texts)).split())
 
 
 def words(asked: str) -> list[str]:
@@ -32,26 +50,11 @@ def words(asked: str) -> list[str]:
 
 def sort_key(text: str) -> str:
     """Compared by any collation, two keys are in the order of a Swedish register."""
-    key = "".join(
-        _SORTED.get(char) or (f"1{char}" if char.isdecimal() else char)
-        for char in " ".join(_folded(text, u_for_y=True).split())
-        if char.isascii() or char in _SORTED
-    )
-    return key[:SORT_KEY_LENGTH]
+    key = " ".join(_folded(text, u_for_y=True).split()).translate(_SORTED)
+    return key.encode("ascii", "ignore").decode()[:SORT_KEY_LENGTH]
 
 
 def _folded(text: str, *, u_for_y: bool = False) -> str:
     """Small letters and digits; é as e, ü as u (in a register it stands among the y)."""
-    folded = []
-    for char in unicodedata.normalize("NFKC", text).casefold():
-        if char in _OWN:
-            folded.append(_OWN[char])
-        elif char == "ü" and u_for_y:
-            folded.append("y")
-        elif char in _OTHERS:
-            folded.append(_OTHERS[char])
-        elif char.isalnum():
-            folded.append("".join(c for c in unicodedata.normalize("NFD", char) if c.isalnum()))
-        else:
-            folded.append(" ")
-    return "".join(folded)
+    text = unicodedata.normalize("NFKC", text).casefold()
+    return (text.replace("ü", "y") if u_for_y else text).translate(_LETTERS)

@@ -43,3 +43,8 @@ def test_numbers_are_one_word_however_they_are_written() -> None:
     assert words("442101-3378") == ["4421013378"]
     assert words("ÅKERI  Öst, 12") == ["åkeri", "öst", "12"]
     assert words(" - ") == []
+
+
+def test_letters_from_outside_europe_are_folded_too() -> None:
+    assert words("Ⅻ ﬁlm, Ωμέγα 漢字 Ế") == ["xii", "film", "ωμεγα", "漢字", "e"]
+    assert sort_key("漢字 Ωμέγα Ünal") == "00ynal"
