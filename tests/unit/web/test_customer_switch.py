@@ -207,13 +207,13 @@ async def test_a_favourite_is_ones_own(
 ) -> None:
     bos = await Membership.admit(await a_user("bo@example.com"), account)
     await visitor.log_in()
-    await visitor.submit("/byt-kund/favorit", pin="100200")
+    await visitor.submit("/byt-kund/favorit", star="100200")
 
     assert (await Membership.get(user_id=anna.id)).is_favourite
     assert not (await Membership.get(id=bos.id)).is_favourite
     await CustomerAccount.filter(id=account.id).update(active_administrators=1)
     await Membership.filter(user_id=anna.id).update(status="awaiting_approval")
-    page = await visitor.submit("/byt-kund/favorit", unpin="100200")
+    page = await visitor.submit("/byt-kund/favorit", unstar="100200")
     assert page.status == 403, "not while one waits to be let in"
 
 
