@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from tortoise.expressions import F
 
+from models import clock
 from models.customer_account import ClaimPolicy, CustomerAccount
 from models.databases import atomic
 from models.email_link import EmailLink
@@ -73,6 +74,27 @@ async def deny(membership: Membership, by: Actor) -> bool:
         await _record("membership.denied", membership, by)
         await _tell("access_denied", membership, account)
     return True
+
+
+async def appoint(user: User, account: CustomerAccount, by: Actor) -> None:
+    """Let a user in as administrator who neither has access nor waits for it.
+
+    Raises AccountClosed, NotAdministrator, and IntegrityError if they got access a moment before.
+    """
+    async with atomic():
+        await User.lock(user.id)
+        if not await account.lock():
+            raise AccountClosed
+        await by.check(account.id)
+        membership = await Membership.create(
+            user_id=user.id,
+            customer_account_id=account.id,
+            role=Role.ADMINISTRATOR,
+            created_at=clock.now(),
+        )
+        await _count_one_more(membership)
+        await _record("membership.appointed", membership, by)
+        await _tell("made_administrator", membership, account)
 
 
 async def promote(membership: Membership, by: Actor) -> bool:
@@ -174,9 +196,7 @@ async def _changing(
 
 async def _count_one_more(membership: Membership) -> None:
     if await User.is_staying(membership.user_id):
-        await CustomerAccount.filter(id=membership.customer_account_id).update(
-            active_administrators=F("active_administrators") + 1
-        )
+        await CustomerAccount.count_administrator(membership.customer_account_id)
 
 
 async def _count_one_less(membership: Membership) -> None:

@@ -9,9 +9,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from tortoise import fields
+from tortoise.expressions import F
 from tortoise.models import Model
 
-from models import folding, keys, numbers
+from models import clock, folding, keys, numbers
 from models.databases import execute, fetch
 
 if TYPE_CHECKING:
@@ -84,6 +85,14 @@ class CustomerAccount(Model):
         """
         open_one = "UPDATE customer_accounts SET id = id WHERE id = ? AND closed_at IS NULL"
         return await execute(open_one, self.id) == 1
+
+    @classmethod
+    async def count_administrator(cls, account_id: int) -> None:
+        """One more is active. With the first one of all the yearly review begins."""
+        accounts = cls.filter(id=account_id)
+        await accounts.update(active_administrators=F("active_administrators") + 1)
+        due_at = clock.now() + cls.REVIEWED_EVERY
+        await accounts.filter(review_due_at=None).update(review_due_at=due_at)
 
     def identify_by(self, organisation_number: str) -> None:
         """Take this organisation number (ten digits, or empty for by invitation only)."""

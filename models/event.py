@@ -21,7 +21,16 @@ if TYPE_CHECKING:
 
 
 # What somebody else did to a user: from where is not for the user to know.
-BY_OTHERS = frozenset({"email.taken_over", "limits.lifted", "membership.removed", "user.unfrozen"})
+BY_OTHERS = frozenset(
+    {
+        "email.taken_over",
+        "limits.lifted",
+        "membership.disowned",
+        "membership.appointed",
+        "membership.removed",
+        "user.unfrozen",
+    }
+)
 
 _RECORD = """
     INSERT INTO events (at, kind, user_id, customer_account_id, actor_id, address, operator, data)
@@ -34,6 +43,12 @@ _HISTORY = """
     FROM events e LEFT JOIN customer_accounts a ON a.id = e.customer_account_id
     WHERE e.user_id = ?"""
 _COUNT = "SELECT COUNT(*) AS count FROM events e WHERE e.user_id = ?"
+_DEEDS = """
+    SELECT e.kind, e.at, e.operator, e.data, u.given_name, u.family_name,
+           a.given_name AS actor_given_name, a.family_name AS actor_family_name
+    FROM events e LEFT JOIN users u ON u.id = e.user_id LEFT JOIN users a ON a.id = e.actor_id
+    WHERE e.customer_account_id = ?"""
+_COUNT_DEEDS = "SELECT COUNT(*) AS count FROM events e WHERE e.customer_account_id = ?"
 
 
 @dataclass(frozen=True)
@@ -45,6 +60,21 @@ class Happened:
     address: str
     data: dict[str, Any]
     customer_account: str  # its name, or empty
+
+
+@dataclass(frozen=True)
+class Deed:
+    """An event as the administrators of its customer account may see it: not from where.
+
+    A name is empty where there is nobody, and where the user is erased.
+    """
+
+    kind: str
+    at: datetime
+    data: dict[str, Any]
+    user: str  # whom it is about
+    actor: str  # who did it, if not the user
+    by_operator: bool  # that an operator did it; which one is not for customers to know
 
 
 class Event(Model):
@@ -127,7 +157,7 @@ class Event(Model):
                 row["kind"],
                 moment(row["at"]),
                 "" if row["kind"] in BY_OTHERS or row["actor_id"] else row["address"],
-                json.loads(row["data"]) if isinstance(row["data"], str) else row["data"],
+                _data(row),
                 row["name"] or "",
             )
             for row in await fetch(sql, user_id, *kinds, most, skip)
@@ -138,6 +168,39 @@ class Event(Model):
         """How many there are in all."""
         (row,) = await fetch(f"{_COUNT} {_of(kinds)}", user_id, *kinds)
         return int(row["count"])
+
+    @classmethod
+    async def deeds(
+        cls, customer_account_id: int, *, most: int, skip: int = 0, kinds: Collection[str]
+    ) -> list[Deed]:
+        """What happened to the customer account, the newest first; of these kinds."""
+        sql = f"{_DEEDS} {_of(kinds)} ORDER BY e.at DESC, e.id DESC LIMIT ? OFFSET ?"
+        return [
+            Deed(
+                row["kind"],
+                moment(row["at"]),
+                _data(row),
+                _name(row["given_name"], row["family_name"]),
+                _name(row["actor_given_name"], row["actor_family_name"]),
+                row["operator"] != "",
+            )
+            for row in await fetch(sql, customer_account_id, *kinds, most, skip)
+        ]
+
+    @classmethod
+    async def count_of_deeds(cls, customer_account_id: int, kinds: Collection[str]) -> int:
+        """How many there are in all."""
+        (row,) = await fetch(f"{_COUNT_DEEDS} {_of(kinds)}", customer_account_id, *kinds)
+        return int(row["count"])
+
+
+def _data(row: dict[str, Any]) -> dict[str, Any]:
+    data: dict[str, Any] = row["data"]
+    return json.loads(data) if isinstance(data, str) else data
+
+
+def _name(given_name: str | None, family_name: str | None) -> str:
+    return f"{given_name} {family_name}" if given_name is not None else ""
 
 
 def _of(kinds: Collection[str]) -> str:

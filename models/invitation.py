@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from tortoise import fields
-from tortoise.expressions import F
 from tortoise.models import Model
 
 from models import clock, limits
@@ -171,10 +170,7 @@ class Invitation(Model):
             and not was_administrator
             and await User.is_staying(user.id)
         ):
-            accounts = CustomerAccount.filter(id=self.customer_account_id)
-            await accounts.update(active_administrators=F("active_administrators") + 1)
-            due_at = clock.now() + CustomerAccount.REVIEWED_EVERY
-            await accounts.filter(review_due_at=None).update(review_due_at=due_at)
+            await CustomerAccount.count_administrator(account_id)
         return membership
 
     async def _mail(self, account: CustomerAccount) -> None:

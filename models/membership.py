@@ -80,7 +80,7 @@ class Membership(Model):
     class Meta:
         table = "memberships"
         unique_together = (("user_id", "customer_account_id"),)
-        indexes = (("customer_account_id",), ("status", "created_at"))
+        indexes = (("customer_account_id",), ("status", "service_told_at", "created_at"))
 
     @property
     def standing(self) -> Standing:
@@ -140,7 +140,7 @@ class Membership(Model):
         self.role, self.status = Role.ADMINISTRATOR, Status.ACTIVE
         await Membership.filter(id=self.id).update(role=self.role, status=self.status)
         await Event.record(
-            "membership.promoted", user=user, customer_account=account, role=self.role
+            "membership.stepped_in", user=user, customer_account=account, role=self.role
         )
         await self._tell_the_contact("new_administrator", user, account)
 
@@ -177,7 +177,7 @@ class Membership(Model):
                     active_administrators=F("active_administrators") - 1
                 )
             await Event.record(
-                "membership.removed",
+                "membership.disowned",
                 user_id=self.user_id,
                 customer_account_id=self.customer_account_id,
             )

@@ -1,11 +1,17 @@
-"""What an operator does to a user, at the customer's wish or to stop somebody else."""
+"""What an operator does at the customer's wish, or to stop somebody else."""
 
 from __future__ import annotations
 
-from models import clock, closing, notice
+from enum import StrEnum
+
+from models import access, clock, closing, notice
+from models.access import Actor
+from models.customer_account import CustomerAccount
 from models.databases import atomic
 from models.email_link import EmailLink, Purpose
 from models.event import Event
+from models.invitation import Invitation
+from models.membership import Membership, Role
 from models.outgoing_mail import OutgoingMail
 from models.session import Session
 from models.user import User
@@ -53,3 +59,43 @@ async def end_sessions(user: User, operator: str) -> int:
         if alive:
             await Event.record("sessions.ended_by_operator", user=user, operator=operator)
     return len(alive)
+
+
+class Appointed(StrEnum):
+    """What came of making somebody administrator."""
+
+    ALREADY = "already"  # they are one
+    PROMOTED = "promoted"  # they had access, or waited for it
+    LET_IN = "let in"  # a user who had no access
+    INVITED = "invited"  # there is no user with that address, or it is not proven to be theirs
+
+
+class Leaving(Exception):
+    """The user is closing the user account."""
+
+
+async def appoint(account: CustomerAccount, email: str, operator: str) -> Appointed:
+    """Make whoever has this address administrator of the account.
+
+    An address that is not confirmed may be somebody else's; a link that is mailed to it proves it.
+    Raises AccountClosed and Leaving.
+    """
+    by, user = Actor(operator=operator), await User.by_email(email)
+    if user is None:
+        _ = await Invitation.send(account, email, Role.ADMINISTRATOR, by)
+        return Appointed.INVITED
+    if user.closes_at:
+        raise Leaving
+    async with atomic():
+        await User.lock(user.id)
+        membership = await Membership.get_or_none(user_id=user.id, customer_account_id=account.id)
+        if membership is None and user.email_confirmed_at is None:
+            _ = await Invitation.send(account, user.email, Role.ADMINISTRATOR, by)
+            return Appointed.INVITED
+        if membership is None:
+            await access.appoint(user, account, by)
+            return Appointed.LET_IN
+        if membership.is_awaiting:
+            _ = await access.approve(membership, by)
+        promoted = await access.promote(membership, by)
+        return Appointed.PROMOTED if promoted else Appointed.ALREADY

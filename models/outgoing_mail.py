@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 class OutgoingMail(Model):
     """A mail by its kind and data. The words are put in when it is sent (`web/mail.py`)."""
 
-    OPERATOR = "operator"  # in place of an address
+    # In place of an address.
+    OPERATOR = "operator"
+    CUSTOMER_SERVICE = "customer service"
     GIVES_UP_AFTER = TRIED_FOR
     LEASE = timedelta(
         minutes=2

@@ -22,7 +22,7 @@ class AccessMail:
 ACCESS_MAILS = {
     "access_approved": AccessMail(
         "Du har åtkomst till {account}",
-        "En administratör har godkänt dig. Nu når du {account} på MinaSidor.",
+        "Du är godkänd. Nu når du {account} på MinaSidor.",
         button="Gå till kundkontot",
     ),
     "access_denied": AccessMail(

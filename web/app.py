@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from models import databases, keys
 from web import customer_pages, errors, rendering
 from web.jobs.mail import MailWorker
+from web.jobs.reminders import ReminderWorker
 from web.jobs.retention import RetentionWorker
 from web.mail import Composer
 from web.middleware.body import Body
@@ -54,7 +55,7 @@ def create_app(settings: Settings) -> Starlette:
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     await databases.open(app.state.settings.database_url)
-    workers = (app.state.mail_worker, RetentionWorker())
+    workers = (app.state.mail_worker, RetentionWorker(), ReminderWorker())
     for worker in workers:
         worker.start()
     try:

@@ -10,6 +10,7 @@ from models.claim import prove
 from models.customer_account import shown
 from models.membership import AccountClosed
 from models.permission import Permission
+from models.waiting import ANSWER_WITHIN
 from web import claim, guards, kept_form, login, sessions
 from web.claim import ClaimForm
 from web.customer_pages import CustomerPage
@@ -26,7 +27,8 @@ class Show(CustomerPage):
 
     async def get(self, request: Request) -> Response:
         if awaited := guards.signed_in(request).awaited:
-            return render(request, "customer_accounts/waiting.html", {"awaited": awaited})
+            waits = {"awaited": awaited, "days": ANSWER_WITHIN.days}
+            return render(request, "customer_accounts/waiting.html", waits)
         identity, account = guards.member_of(request)
         others = await switching.last_used(identity.user.id, but=account.id, most=_MOST_OTHERS + 1)
         context = {

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from datetime import datetime
-
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,12 +12,10 @@ from models.session import How
 from web import browsers, guards
 from web.devices import HOW
 from web.downloads import csv_file, turn
+from web.event_list import MOST_IN_FILE, Line, day_and_time
 from web.pages import Page
-from web.rendering import STOCKHOLM, render
-
-_PER_PAGE = 25
-_LAST_PAGE = 100_000
-_MOST_IN_FILE = 10_000
+from web.paging import PER_PAGE, Paged, skipped
+from web.rendering import render
 
 # They may name {browser}, {how} (somebody logged in) and {account}.
 SENTENCES = {
@@ -54,7 +47,10 @@ SENTENCES = {
     "ditt konto längre.",
     "membership.added": "Du fick åtkomst till {account}.",
     "membership.promoted": "Du blev administratör för {account}.",
+    "membership.stepped_in": "Du blev administratör för {account}.",
+    "membership.appointed": "Du fick åtkomst till {account}.",
     "membership.removed": "Din åtkomst till {account} togs bort.",
+    "membership.disowned": "Din åtkomst till {account} togs bort.",
     "membership.asked": "Du bad om åtkomst till {account}.",
     "membership.approved": "Du fick åtkomst till {account}.",
     "membership.denied": "Du fick inte åtkomst till {account}.",
@@ -79,18 +75,8 @@ HIDDEN = {
     "policy.changed": "of a customer account",
     "two_factor.required": "of a customer account",
     "two_factor.not_required": "of a customer account",
+    "review.confirmed": "of a customer account",
 }
-
-
-@dataclass(frozen=True)
-class Line:
-    at: datetime
-    sentence: str
-    address: str
-
-    @classmethod
-    def of(cls, event: Happened) -> Line:
-        return cls(event.at, sentence(event), event.address)
 
 
 def sentence(event: Happened) -> str:
@@ -107,24 +93,11 @@ class History(Page):
     """The user's own, 25 a page, the newest first."""
 
     async def get(self, request: Request) -> Response:
-        user_id = guards.signed_in(request).user.id
-        page = _page_number(request)
-        first = (page - 1) * _PER_PAGE + 1
-        events = await Event.history(
-            user_id, most=_PER_PAGE, skip=first - 1, kinds=SENTENCES.keys()
-        )
-        count = await Event.count_of(user_id, SENTENCES.keys())
-        path = request.url.path
-        newer = (page - 1 if events else 1) if page > 1 else 0
-        older = page + 1 if first + _PER_PAGE <= count and page < _LAST_PAGE else 0
-        context = {
-            "events": [Line.of(event) for event in events],
-            "first": first,
-            "count": count,
-            "newer": f"{path}?sida={newer}" if newer else "",
-            "older": f"{path}?sida={older}" if older else "",
-        }
-        return render(request, "events/history.html", context, secret=True)
+        user_id, skip = guards.signed_in(request).user.id, skipped(request)
+        events = await Event.history(user_id, most=PER_PAGE, skip=skip, kinds=SENTENCES)
+        lines = [Line(event.at, sentence(event), event.address) for event in events]
+        shown = Paged.showing(request, lines, await Event.count_of(user_id, SENTENCES))
+        return render(request, "events/history.html", {"events": shown}, secret=True)
 
 
 class File(Page):
@@ -133,23 +106,14 @@ class File(Page):
     async def get(self, request: Request) -> Response:
         user_id = guards.signed_in(request).user.id
         async with turn():
-            events = await Event.history(user_id, most=_MOST_IN_FILE, kinds=SENTENCES.keys())
+            events = await Event.history(user_id, most=MOST_IN_FILE, kinds=SENTENCES)
             # In a thread: ten thousand of them take a while, and others have pages to get.
             rows = await run_in_threadpool(_rows, events)
             return csv_file(rows, "minasidor-handelser.csv")
 
 
-def _page_number(request: Request) -> int:
-    asked = request.query_params.get("sida", "1")
-    page = int(asked) if re.fullmatch("[0-9]{1,6}", asked) else 0
-    if not 1 <= page <= _LAST_PAGE:
-        raise HTTPException(404)
-    return page
-
-
 def _rows(events: list[Happened]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [("Datum", "Tid", "Händelse", "IP-adress")]
     for event in events:
-        at = event.at.astimezone(STOCKHOLM)
-        rows.append((f"{at:%Y-%m-%d}", f"{at:%H:%M:%S}", sentence(event), event.address))
+        rows.append((*day_and_time(event.at), sentence(event), event.address))
     return rows

@@ -98,6 +98,7 @@ WORDS: dict[str, dict[str, str]] = {
         "made_administrator": "Du är administratör för ett kundkonto",
         "no_longer_administrator": "Du är inte längre administratör för ett kundkonto",
         "invitation": "Inbjudan till ett kundkonto",
+        "review": "Vilka har åtkomst?",
         "invitation_accepted": "Någon har tackat ja till din inbjudan",
     },
     "purpose": {

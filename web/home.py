@@ -11,6 +11,7 @@ from models import closing, databases, retention
 from models.email_link import Purpose
 from models.limits import Limit
 from models.recovery_code import RecoveryCode
+from models.waiting import ANSWER_WITHIN
 from web.pages import Page
 from web.rendering import render
 
@@ -32,6 +33,8 @@ class Privacy(Page):
             "shown_codes": span(RecoveryCode.SHOWN_FOR),
             "confirm_link": span(Purpose.CONFIRM_EMAIL.lifetime),
             "password_link": span(Purpose.RESET_PASSWORD.lifetime),
+            "invitation": span(Purpose.INVITATION.lifetime),
+            "answer_within": span(ANSWER_WITHIN),
             "undo": span(closing.UNDO_FOR),
             "longest_limit": span(max(limit.per for limit in Limit.all.values())),
         }

@@ -15,6 +15,7 @@ from jinja2 import Environment
 from models import OutgoingMail
 from models.email_link import Purpose
 from models.membership import Role, Status
+from models.waiting import ANSWER_WITHIN
 from web import browsers
 from web.access_mails import ACCESS_MAILS
 from web.notices import NOTICES
@@ -38,9 +39,7 @@ class Composer:
         context = {"base_url": self.settings.base_url, **words(self, mail.data)}
         message = EmailMessage()
         message["From"] = self.settings.mail_from
-        message["To"] = _address(
-            self.settings.alarm_email if mail.to == OutgoingMail.OPERATOR else mail.to
-        )
+        message["To"] = _address(self.receiver(mail))
         message["Subject"] = " ".join(self._fill(template, "subject.txt", context).split())
         message["Date"] = format_datetime(mail.created_at)
         domain = parseaddr(self.settings.mail_from)[1].rpartition("@")[2] or "localhost"
@@ -49,6 +48,14 @@ class Composer:
         message.set_content(self._fill(template, "txt", context))
         message.add_alternative(self._fill(template, "html", context), subtype="html")
         return message
+
+    def receiver(self, mail: OutgoingMail) -> str:
+        """The address it goes to; empty if there is none."""
+        ours = {
+            OutgoingMail.OPERATOR: self.settings.alarm_email,
+            OutgoingMail.CUSTOMER_SERVICE: self.settings.support_email,
+        }
+        return ours.get(mail.to, mail.to)
 
     def link(self, name: str, token: str) -> str:
         return f"{self.settings.base_url}{self.path(name, token=token)}"
@@ -128,6 +135,29 @@ def invitation(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
         "administrator": data["role"] == Role.ADMINISTRATOR,
         "link": composer.link("invitations:open", data["token"]),
         "days": _days(Purpose.INVITATION),
+    }
+
+
+def review(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
+    """To the administrators, once a year: 'Vilka har åtkomst?'."""
+    return {
+        "customer_account_name": data["customer_account_name"],
+        "users": int(data["users"]),
+        "link": composer.to_customer("review", data),
+    }
+
+
+def awaiting_too_long(composer: Composer, data: dict[str, str]) -> dict[str, Any]:
+    """To customer service: somebody asked to be let in, and no administrator has answered."""
+    return {
+        "person": data["person"],
+        # By number: an address may hold what a shell takes for commands.
+        "command": f"minasidor customers approve {data['customer_number']} {data['user_id']}",
+        "since": datetime.fromisoformat(data["since"]),
+        "days": ANSWER_WITHIN.days,
+        "customer_account_name": data["customer_account_name"],
+        "customer_number": data["customer_number"],
+        "administrators": data["administrators"].splitlines(),
     }
 
 
@@ -237,6 +267,8 @@ _KINDS: dict[str, Callable[[Composer, dict[str, str]], dict[str, Any]]] = {
         new_member,
         approval_asked,
         invitation,
+        review,
+        awaiting_too_long,
         alarm,
     )
 }

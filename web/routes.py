@@ -7,6 +7,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from web import (
+    account_events,
     closing,
     customer_accounts,
     customer_switch,
@@ -24,6 +25,7 @@ from web import (
     my_details,
     password_reset,
     registration,
+    review,
     two_factor,
     two_factor_reset,
 )
@@ -170,6 +172,17 @@ routes: list[BaseRoute] = [
         name="members:one",
     ),
     Route("/kund/{customer_number:customer_number}/lamna", members.Leave, name="members:leave"),
+    Route(
+        "/kund/{customer_number:customer_number}/handelser",
+        account_events.History,
+        name="account_events",
+    ),
+    Route(
+        "/kund/{customer_number:customer_number}/handelser.csv",
+        account_events.File,
+        name="account_events:file",
+    ),
+    Route("/kund/{customer_number:customer_number}/oversyn", review.Review, name="review"),
     Route("/healthz", home.alive),
     Route("/readyz", home.ready),
     Route("/.well-known/change-password", password_reset.well_known),

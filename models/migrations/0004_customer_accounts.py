@@ -137,7 +137,7 @@ class Migration(migrations.Migration):
         ),
         ops.AddIndex(
             model_name='Membership',
-            index=Index(fields=['status', 'created_at']),
+            index=Index(fields=['status', 'service_told_at', 'created_at']),
         ),
         ops.AddField(
             model_name='Registration',

@@ -86,7 +86,7 @@ class MailWorker(Worker):
         link = (
             await EmailLink.get(id=mail.link_id).prefetch_related("user") if mail.link_id else None
         )
-        if (link and link.state is not State.OPEN) or not self._has_receiver(mail):
+        if (link and link.state is not State.OPEN) or not self.composer.receiver(mail):
             await mail.give_up()
             _log.info("mail dropped", extra={"mail": mail.id, "kind": mail.kind})
             return
@@ -113,6 +113,3 @@ class MailWorker(Worker):
             return
         await mail.was_sent(keep_data=self.settings.development)
         _log.info("mail sent", extra={"mail": mail.id, "kind": mail.kind})
-
-    def _has_receiver(self, mail: OutgoingMail) -> bool:
-        return bool(self.settings.alarm_email if mail.to == OutgoingMail.OPERATOR else mail.to)

@@ -40,7 +40,7 @@ async def test_a_member_who_claims_again_follows_an_administrator_who_is_gone(
 
     assert again.role is Role.ADMINISTRATOR
     assert (await CustomerAccount.get(id=account.id)).active_administrators == 1
-    assert await Event.exists(kind="membership.promoted", user_id=bo.id)
+    assert await Event.exists(kind="membership.stepped_in", user_id=bo.id)
 
 
 async def test_an_account_that_was_closed_since_the_claim_admits_nobody(

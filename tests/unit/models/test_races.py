@@ -39,6 +39,8 @@ from models import (
     keys,
     limits,
     login,
+    review,
+    waiting,
 )
 from models.access import Actor, LastAdministrator, NotAdministrator
 from models.client import Client
@@ -774,6 +776,75 @@ async def test_a_dead_workers_mail_is_taken_over_by_one(db: None, time: Clock) -
     time.forward(minutes=2)
 
     assert sum([len(mails) for mails in await at_once(lambda _: OutgoingMail.take(1))]) == 1
+
+
+async def an_account_of_two(time: Clock) -> CustomerAccount:
+    """Anna, its administrator, and Bo."""
+    account = await an_account()
+    for email in ("anna@example.com", "bo@example.com"):
+        user = await a_user(email, email_confirmed_at=time.now())
+        _ = await Membership.admit(user, account)
+    return account
+
+
+async def test_a_review_is_asked_for_by_one_of_many_workers(db: None, time: Clock) -> None:
+    account = await an_account_of_two(time)
+    time.forward(days=365)
+
+    asked = await at_once(lambda _: review.ask_due(), 20)
+
+    assert sum(asked) == 1
+    assert await OutgoingMail.filter(kind="review").count() == 1
+    due_at = (await CustomerAccount.get(id=account.id)).review_due_at
+    assert due_at == time.now() + CustomerAccount.REVIEWED_EVERY
+
+
+async def test_of_an_unanswered_wish_one_of_many_workers_tells(db: None, time: Clock) -> None:
+    account = await an_account_of_two(time)
+    await CustomerAccount.filter(id=account.id).update(claim_policy=ClaimPolicy.APPROVE)
+    _ = await Membership.admit(await a_user("cecilia@example.com"), account)
+    time.forward(days=14)
+
+    assert sum(await at_once(lambda _: waiting.tell_service(), 20)) == 1
+    assert await OutgoingMail.filter(kind="awaiting_too_long").count() == 1
+
+
+async def test_a_list_is_confirmed_once_however_often_it_is_clicked(db: None, time: Clock) -> None:
+    account = await an_account_of_two(time)
+    anna = await User.get(email="anna@example.com")
+    version = (await review.access_to(account.id)).version
+
+    async def confirm(_: int) -> int:
+        by = Actor(anna.id)
+        return await review.confirm(account.id, by, version=version, memberships=[], invitations=[])
+
+    assert await at_once(confirm, 20) == [0] * 20
+    assert await Event.filter(kind="review.confirmed").count() == 1
+
+
+async def test_administrators_who_review_each_other_away_leave_one(db: None, time: Clock) -> None:
+    account = await an_account_of_two(time)
+    anna, bo = await Membership.all().order_by("id")
+    assert await access.promote(bo, Actor(anna.user_id))
+    both = [(anna, bo), (bo, anna)]
+    version = (await review.access_to(account.id)).version
+
+    async def confirm(number: int) -> int | str:
+        by, other = both[number % 2]
+        try:
+            return await review.confirm(
+                account.id,
+                Actor(by.user_id),
+                version=version,
+                memberships=[other.id],
+                invitations=[],
+            )
+        except (review.Changed, NotAdministrator) as error:
+            return type(error).__name__
+
+    assert (await at_once(confirm, 20)).count(1) == 1
+    assert await Membership.all().count() == 1
+    assert (await CustomerAccount.get(id=account.id)).active_administrators == 1
 
 
 # The same with processes of their own, on a file as in production.

@@ -15,10 +15,12 @@ from models import (
     CustomerAccount,
     EmailLink,
     Event,
+    Invitation,
     LoginChallenge,
     Membership,
     OutgoingMail,
     RecoveryCode,
+    Role,
     Session,
     Totp,
     TwoFactor,
@@ -101,7 +103,7 @@ def test_every_column_and_every_kind_has_its_words() -> None:
     columns = {c.replace("__", "_") for part in export.PARTS.values() for c in part.columns}
     assert columns - {"data"} == set(LABELS)
     assert set(TITLES) == set(export.PARTS)
-    mails = {*mail._KINDS, *NOTICES, *ACCESS_MAILS} - {"alarm"}
+    mails = {*mail._KINDS, *NOTICES, *ACCESS_MAILS} - {"alarm", "awaiting_too_long"}  # to us
     assert mails - set(WORDS["kind"]) == set()
     assert set(WORDS["purpose"]) == set(Purpose)
     assert set(WORDS["two_factor"]) == set(TwoFactor)
@@ -120,6 +122,15 @@ async def busy(visitor: Visitor, anna: User, outbox: Outbox, time: Clock) -> lis
     shown = await RecoveryCode.shown(anna.id)
     challenge = await LoginChallenge.start(
         await User.get(id=anna.id), remembered=False, next_path="/kund/100200"
+    )
+    account = await CustomerAccount.get()
+    _ = await Invitation.create(
+        customer_account_id=account.id,
+        email="bo@example.com",
+        email_key="bo@example.com",
+        role=Role.MEMBER,
+        invited_by_id=anna.id,
+        sent_at=time.now(),
     )
     await visitor.submit("/glomt-losen", email="anna@example.com")
     reset = await outbox.link("anna@example.com")

@@ -11,11 +11,13 @@ from models import (
     CustomerAccount,
     EmailLink,
     Event,
+    Invitation,
     LoginChallenge,
     Membership,
     OutgoingMail,
     RecoveryCode,
     Registration,
+    Role,
     Session,
     Spent,
     Totp,
@@ -24,6 +26,7 @@ from models import (
     limits,
     retention,
 )
+from models.access import Actor
 from models.client import Client
 from models.email_link import Purpose
 from models.retention import KEPT, PERIODS
@@ -85,6 +88,7 @@ async def test_nothing_is_deleted_a_moment_early_and_all_of_it_in_time(
 ) -> None:
     anna = await a_user(email_confirmed_at=time.now())
     _ = await Membership.admit(anna, account)
+    _ = await Invitation.send(account, "bo@example.com", Role.MEMBER, Actor(anna.id))
     await Event.all().delete()
     await OutgoingMail.all().delete()
     await EmailLink.all().delete()
@@ -114,7 +118,7 @@ async def test_nothing_is_deleted_a_moment_early_and_all_of_it_in_time(
         timedelta(hours=1),
         timedelta(hours=24),
         timedelta(days=30),
-        timedelta(days=38),
+        timedelta(days=45),
         timedelta(days=90),
         timedelta(days=399),
         timedelta(days=730),
@@ -129,7 +133,7 @@ async def test_nothing_is_deleted_a_moment_early_and_all_of_it_in_time(
         {"half_logins", "unsaved_codes"},
         {"registrations", "sessions", "links_of_nobody", "mails_to_nobody", "unfinished_apps"},
         {"links", "remembered_sessions", "limits", "limit_values"},
-        {"expired_links"},
+        {"expired_links", "invitations"},
         {"mails"},
         {"devices"},
         {"events"},

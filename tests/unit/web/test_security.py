@@ -240,7 +240,7 @@ ACCESS: dict[str, tuple[str, str]] = {
     "customer_accounts:favourite": ("anybody", "signed in"),
     "customer_accounts:add": ("signed in", "signed in"),
 }  # those of one customer account: tests/unit/web/test_customer_pages.py
-FILES = ("events:file",)  # they are downloaded, and are no pages
+FILES = ("events:file", "account_events:file")  # they are downloaded, and are no pages
 LAST = ("registration:method", "email_links:switch_user", "logout")  # they change who one is
 
 
