@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models import databases, keys
+from models import ClaimPolicy, databases, keys
 from web import log
 from web.cli import customers, limits, purge, rekeying, server, users
 from web.cli.output import Misused, Refused
@@ -43,6 +43,17 @@ Encrypt everything with the first of MINASIDOR_SECRET_KEYS, so that the others c
 
 While the portal runs, once it was restarted with the new key first; stopped on the way, the same
 command again does the rest. docs/operate.md walks through it and through a new pepper."""
+_POLICY = """\
+Set what a right claim comes to where there is an administrator already.
+
+  direct    let in, nobody is told
+  notify    let in, and the administrators are told
+  approve   waits until an administrator says yes"""
+_APPOINT = """\
+Make somebody administrator of a customer account. First make sure, with the company, who it is.
+
+A user of the account becomes its administrator; a user without access is let in as administrator;
+where no user has confirmed the address, an invitation is mailed to it."""
 _KEY_MISSING = (
     f"a value was encrypted with a key that {PREFIX}SECRET_KEYS does not hold: put that key back,"
     " last in the list"
@@ -170,6 +181,22 @@ def _parser() -> argparse.ArgumentParser:
         help="close the accounts that are not in the file; tells how many, and asks first",
     )
     made.add_argument("--yes", action="store_true", help="do not ask")
+
+    of_customers = group(
+        "customers", "See who has access to a customer account, and help when nobody there can."
+    )
+
+    def add_customer(name: str, command: Command, text: str = "") -> argparse.ArgumentParser:
+        made = add(of_customers, name, command, text)
+        made.add_argument("customer", metavar="KUNDNUMMER")
+        return made
+
+    add_customer("show", customers.show)
+    add_customer("policy", customers.policy, _POLICY).add_argument(
+        "policy", choices=[str(policy) for policy in ClaimPolicy]
+    )
+    add_customer("approve", customers.approve).add_argument("user", metavar="EMAIL|ID")
+    add_customer("appoint", customers.appoint, _APPOINT).add_argument("email", metavar="EMAIL")
 
     of_users = group(
         "users", "Find a user, see the state of the user account, and shut or open it."

@@ -7,11 +7,12 @@ import asyncio
 import unicodedata
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from models import Event, Membership, RecoveryCode, Session, Totp, User, numbers, operating
+from models import Event, Membership, RecoveryCode, Session, Status, Totp, User, numbers, operating
 from web.cli.database import opened
 from web.cli.output import Refused, facts, local, table
 from web.settings import Settings
 
+STATUSES = {Status.ACTIVE: "active", Status.AWAITING_APPROVAL: "awaiting approval"}
 _MOST = 50
 _EVENTS = 20
 
@@ -41,7 +42,7 @@ def show(settings: Settings, options: argparse.Namespace) -> int:
 
     async def work() -> int:
         async with opened(settings):
-            user = await _named(options.user)
+            user = await named(options.user)
             print(await _facts(user))
             print(f"\n{await _accounts(user)}\n\n{await _events(user)}")
         return 0
@@ -85,11 +86,11 @@ async def _done(
     settings: Settings, options: argparse.Namespace, work: Callable[[User], Awaitable[str]]
 ) -> int:
     async with opened(settings):
-        print(await work(await _named(options.user)))
+        print(await work(await named(options.user)))
     return 0
 
 
-async def _named(text: str) -> User:
+async def named(text: str) -> User:
     """By address or id."""
     by_id = text.isascii() and text.isdecimal() and len(text) < 10
     user = await (User.get_or_none(id=int(text)) if by_id else User.by_email(text))
@@ -152,12 +153,13 @@ async def _accounts(user: User) -> str:
             membership.customer_account.customer_number,
             membership.customer_account.name,
             membership.role,
+            STATUSES[membership.status],
             membership.created_at,
             "closed" if membership.customer_account.closed_at else "open",
         )
         for membership in memberships
     ]
-    columns = ("CUSTOMER NUMBER", "CUSTOMER ACCOUNT", "ROLE", "SINCE", "ACCOUNT")
+    columns = ("CUSTOMER NUMBER", "CUSTOMER ACCOUNT", "ROLE", "STATUS", "SINCE", "ACCOUNT")
     return table(columns, rows) if rows else "no customer accounts"
 
 

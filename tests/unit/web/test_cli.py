@@ -22,14 +22,19 @@ import pytest
 from tortoise import Tortoise
 
 from models import (
+    ClaimPolicy,
+    CustomerAccount,
     EmailLink,
+    Invitation,
     KnownDevice,
     Membership,
     RecoveryCode,
     Registration,
+    Role,
     Switch,
     Totp,
     User,
+    access,
     clock,
     databases,
     lifting,
@@ -37,6 +42,7 @@ from models import (
     login,
     password_reset,
 )
+from models.access import Actor
 from models.claim import prove
 from models.client import Client
 from models.databases import migrations
@@ -476,6 +482,223 @@ def test_ends_the_sessions_of_a_user(minasidor: Run, database: str, anna: User) 
     assert rows(database, events) == [(anna.id, "Kim")]
     assert minasidor("users", "end-sessions", anna.id).out.endswith("0 sessions ended\n")
     assert len(rows(database, events)) == 1
+
+
+# Customers
+
+
+@pytest.fixture
+def exempelbygg(database: str) -> CustomerAccount:
+    """Of Anna, its administrator, Bo, and Cecilia who waits; Dan and Eva are users elsewhere."""
+
+    async def make() -> CustomerAccount:
+        account = await an_account("10")
+        _ = await an_account("20", "4001019803", name="Lindgrens Måleri")
+        people = {}
+        for name in ("Anna", "Bo", "Cecilia", "Dan", "Eva"):
+            confirmed = None if name == "Eva" else clock.now()
+            people[name] = await a_user(
+                f"{name.lower()}@exempelbygg.example", given_name=name, email_confirmed_at=confirmed
+            )
+        anna = Actor((await Membership.admit(people["Anna"], account)).user_id)
+        _ = await Membership.admit(people["Bo"], account)
+        await access.set_rules(
+            account, anna, claim_policy=ClaimPolicy.APPROVE, requires_two_factor=True
+        )
+        _ = await Membership.admit(people["Cecilia"], account)
+        _ = await Invitation.send(account, "frida@exempelbygg.example", Role.MEMBER, anna)
+        return account
+
+    account: CustomerAccount = within(database, make)
+    return account
+
+
+def standing(database: str, name: str) -> list[tuple[Any, ...]]:
+    return rows(
+        database,
+        "SELECT m.role, m.status FROM memberships m JOIN users u ON u.id = m.user_id"
+        f" WHERE u.given_name = '{name}'",
+    )
+
+
+def newest_event(database: str) -> tuple[Any, ...]:
+    return rows(database, "SELECT kind, operator FROM events ORDER BY id DESC LIMIT 1")[0]
+
+
+def test_shows_a_customer(minasidor: Run, exempelbygg: CustomerAccount) -> None:
+    result = minasidor("customers", "show", "0010")
+
+    assert result.status == 0
+    lines = [" ".join(line.split()) for line in result.out.splitlines()]
+    for line in (
+        "Customer number: 10",
+        "Name: Exempelbygg AB",
+        "Organisation number: 442101-3378",
+        "Closed: no",
+        "Policy of claims: approve",
+        "Two-factor: required",
+        "Administrators: 1",
+        "Reviewed: never",
+    ):
+        assert line in lines
+    users = [line for line in lines if "@exempelbygg.example" in line]
+    for line, (name, marks) in zip(
+        users,
+        (
+            ("Anna Andersson", "administrator active"),
+            ("Bo Andersson", "member active"),
+            ("Cecilia Andersson", "member awaiting approval"),
+            ("frida@", "member"),
+        ),
+        strict=True,
+    ):
+        assert name in line
+        assert marks in line
+    assert minasidor("customers", "show", "99") == Result(
+        1, "", "minasidor: there is no customer account '99'\n"
+    )
+    assert minasidor("customers", "show", "x").status == 1
+
+
+def test_a_sole_traders_digits_are_never_told(minasidor: Run, exempelbygg: CustomerAccount) -> None:
+    result = minasidor("customers", "show", "20")
+    assert "400101-••••" in result.out
+    assert "9803" not in result.out
+    assert "no users" in result.out
+    assert "no invitations" in result.out
+
+
+def test_shows_who_is_frozen_or_leaving(
+    minasidor: Run, database: str, exempelbygg: CustomerAccount
+) -> None:
+    execute(database, "UPDATE users SET frozen_at = created_at WHERE given_name = 'Bo'")
+    execute(database, "UPDATE users SET closes_at = created_at WHERE given_name = 'Anna'")
+    out = minasidor("customers", "show", "10").out
+    assert "active, frozen" in out
+    assert "active, closing" in out
+
+
+def test_sets_the_policy_of_claims(
+    minasidor: Run, database: str, exempelbygg: CustomerAccount
+) -> None:
+    result = minasidor("customers", "policy", "10", "direct", "--operator", "Kim")
+    assert result == Result(0, "the policy of Exempelbygg AB (10) is direct\n", "")
+    assert newest_event(database) == ("policy.changed", "Kim")
+    again = minasidor("customers", "policy", "10", "direct")
+    assert again.out == "the policy of Exempelbygg AB (10) was already direct\n"
+    assert newest_event(database) == ("policy.changed", "Kim")
+    assert rows(
+        database,
+        "SELECT claim_policy, requires_two_factor FROM customer_accounts"
+        " WHERE customer_number = '10'",
+    ) == [("direct", True)]
+    assert minasidor("customers", "policy", "10", "perhaps").status == 2
+
+
+def test_lets_in_who_waits(minasidor: Run, database: str, exempelbygg: CustomerAccount) -> None:
+    email = "cecilia@exempelbygg.example"
+    result = minasidor("customers", "approve", "10", email.upper(), "--operator", "Kim")
+    assert result == Result(0, f"{email} has access to Exempelbygg AB (10)\n", "")
+    assert standing(database, "Cecilia") == [("member", "active")]
+    assert newest_event(database) == ("membership.approved", "Kim")
+    (id,) = rows(database, f"SELECT id FROM users WHERE email = '{email}'")[0]
+    again = minasidor("customers", "approve", "10", id)
+    assert again == Result(0, f"{email} had access to Exempelbygg AB (10)\n", "")
+    assert minasidor("customers", "approve", "10", "dan@exempelbygg.example") == Result(
+        1,
+        "",
+        "minasidor: dan@exempelbygg.example has not asked for access to Exempelbygg AB (10)\n",
+    )
+    assert minasidor("customers", "approve", "10", "nobody@exempelbygg.example").status == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "event"),
+    [
+        ("Anna", "was administrator of", "invitation.sent"),
+        ("Bo", "had access to", "membership.promoted"),
+        ("Cecilia", "had access to", "membership.promoted"),
+        ("Dan", "had no access to", "membership.appointed"),
+    ],
+)
+def test_appoints_a_user(
+    minasidor: Run,
+    database: str,
+    exempelbygg: CustomerAccount,
+    name: str,
+    told: str,
+    event: str,
+) -> None:
+    email = f"{name.lower()}@exempelbygg.example"
+    before = newest_event(database)
+    result = minasidor("customers", "appoint", "10", email, "--operator", "Kim")
+
+    assert result.status == 0
+    assert result.out.startswith(f"{email} {told} Exempelbygg AB (10)")
+    assert standing(database, name) == [("administrator", "active")]
+    assert newest_event(database) == (before if name == "Anna" else (event, "Kim"))
+    administrators = "SELECT active_administrators FROM customer_accounts WHERE id = 1"
+    assert rows(database, administrators) == [(1 if name == "Anna" else 2,)]
+    mails = f"SELECT kind FROM outgoing_mails WHERE \"to\" = '{email}' ORDER BY id DESC LIMIT 1"
+    assert (rows(database, mails) == [("made_administrator",)]) == (name != "Anna")
+
+
+@pytest.mark.parametrize("email", ["gun@exempelbygg.example", "eva@exempelbygg.example"])
+def test_invites_who_has_not_proven_the_address(
+    minasidor: Run, database: str, exempelbygg: CustomerAccount, email: str
+) -> None:
+    result = minasidor("customers", "appoint", "10", email, "--operator", "Kim")
+
+    assert result.status == 0
+    assert "an invitation as administrator of Exempelbygg AB (10) is on its way" in result.out
+    assert standing(database, "Eva") == []
+    assert newest_event(database) == ("invitation.sent", "Kim")
+    sent = f"SELECT role, invited_by_id FROM invitations WHERE email = '{email}'"
+    assert rows(database, sent) == [("administrator", None)]
+    mails = f"SELECT kind FROM outgoing_mails WHERE \"to\" = '{email}'"
+    assert ("invitation",) in rows(database, mails)
+
+
+def test_says_why_somebody_is_not_appointed(
+    minasidor: Run, database: str, exempelbygg: CustomerAccount
+) -> None:
+    execute(database, "UPDATE users SET closes_at = created_at WHERE given_name = 'Bo'")
+    bo = "bo@exempelbygg.example"
+    assert minasidor("customers", "appoint", "10", bo) == Result(
+        1, "", f"minasidor: {bo} is closing the user account\n"
+    )
+    assert minasidor("customers", "appoint", "10", "bo") == Result(
+        2, "", "minasidor: 'bo' is no e-mail address\n"
+    )
+    assert standing(database, "Bo") == [("member", "active")]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("policy", "10", "direct"),
+        ("approve", "10", "cecilia@exempelbygg.example"),
+        ("appoint", "10", "dan@exempelbygg.example"),
+        ("appoint", "10", "bo@exempelbygg.example"),
+        ("appoint", "10", "gun@exempelbygg.example"),
+    ],
+)
+def test_a_closed_customer_is_shown_and_not_changed(
+    minasidor: Run, database: str, exempelbygg: CustomerAccount, arguments: tuple[str, ...]
+) -> None:
+    execute(database, "UPDATE customer_accounts SET closed_at = '2026-03-02 09:00:00+00:00'")
+    assert minasidor("customers", *arguments) == Result(
+        1, "", "minasidor: the customer account is closed\n"
+    )
+    assert "Closed:" in minasidor("customers", "show", "10").out
+
+
+def test_a_user_is_shown_with_what_they_wait_for(
+    minasidor: Run, exempelbygg: CustomerAccount
+) -> None:
+    out = minasidor("users", "show", "cecilia@exempelbygg.example").out
+    (line,) = (line for line in out.splitlines() if line.startswith("10 "))
+    assert "member  awaiting approval" in line
 
 
 # Limits and claims
