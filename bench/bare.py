@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -50,9 +49,11 @@ def _replaced(route: BaseRoute, bare: dict[Any, Any]) -> BaseRoute:
 
 
 def _customer_context() -> dict[str, Any]:
-    number, administrator, member = data.account_of(USER, ACCOUNTS), USER, USER - 1
+    number = data.account_of(USER, ACCOUNTS)
     account = SimpleNamespace(
-        name=f"Exempelföretaget {number} AB", customer_number=data.customer_number(number)
+        name=f"Exempelföretaget {number} AB",
+        customer_number=data.customer_number(number),
+        is_administrator=True,
     )
     other = data.account_of(USER + 1, ACCOUNTS)
     user = SimpleNamespace(
@@ -62,6 +63,7 @@ def _customer_context() -> dict[str, Any]:
         "layout": "layouts/page.html",
         "partial": False,
         "flash": None,
+        "refilled": False,
         "identity": SimpleNamespace(user=user, customer_account=account),
         "customer_account": {
             "name": account.name,
@@ -76,15 +78,7 @@ def _customer_context() -> dict[str, Any]:
             ],
         },
         "membership": SimpleNamespace(role="administrator"),
-        "members": [
-            SimpleNamespace(
-                name=f"Kim Exempelsson {n}",
-                email=data.email(n),
-                role=role,
-                since=datetime.now().astimezone(),
-            )
-            for n, role in ((administrator, "administrator"), (member, "member"))
-        ],
+        "users": {"users": 2, "administrators": 1, "waiting": 0},
         "others": [
             {
                 "name": f"Exempelföretaget {other} AB",
@@ -102,11 +96,14 @@ def _login_context() -> dict[str, Any]:
         "layout": "layouts/page.html",
         "partial": False,
         "flash": None,
+        "refilled": False,
         "identity": None,
         "form": CredentialsForm(),
         "tab": "e-post",
         "next": "",
         "linking": None,
+        "kept": "",
+        "ended": False,
     }
 
 
