@@ -91,9 +91,9 @@ async def last_used(user_id: int, *, but: int, most: int) -> list[dict[str, str]
     return await fetch(_LAST_USED, user_id, but, most)
 
 
-async def pin(user_id: int, customer_number: str, *, favourite: bool) -> bool:
-    """Make it a favourite, or no longer one; False if the user does not reach it."""
-    return await execute(_PIN, favourite, user_id, customer_number) == 1
+async def pin(user_id: int, customer_number: str, *, favourite: bool) -> None:
+    """Make it a favourite, or no longer one, if the user reaches it."""
+    await execute(_PIN, favourite, user_id, customer_number)
 
 
 async def _towns(ids: list[int]) -> dict[int, tuple[str, ...]]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -72,10 +71,7 @@ class Favourite(Page):
     async def post(self, request: Request) -> Response:
         user_id = guards.signed_in(request).user.id
         form = await FavouriteForm.read(request)
-        pinned = form.is_valid() and await switching.pin(
-            user_id, form.customer_number, favourite=form.star != ""
-        )
-        if not pinned:
-            raise HTTPException(403, guards.NO_ACCESS)
+        if form.is_valid():  # one that the user does not reach stays as it is, and as unknown
+            await switching.pin(user_id, form.customer_number, favourite=form.star != "")
         path = request.app.url_path_for("customer_accounts:switch")
         return redirect(request, f"{path}?{form.query}" if form.query else str(path))
