@@ -96,6 +96,15 @@ async def execute_many(sql: str, rows: Sequence[Sequence[object]]) -> None:
         await connection().execute_many(_native(sql, dialect()), [list(row) for row in rows])
 
 
+async def insert_many(table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """New rows with values for these columns, in one go: on PostgreSQL by COPY."""
+    if copy := getattr(connection(), "copy", None):
+        await copy(table, columns, rows)
+        return
+    names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+    await execute_many(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)  # noqa: S608 - ours
+
+
 async def execute_all(*statements: Statement) -> None:
     """Several raw SQL statements, all or none: as in atomic(), but on SQLite in one go."""
     await connection().execute_all(_all_native(statements))  # type: ignore[attr-defined]

@@ -59,6 +59,11 @@ class _Statements(AsyncpgDBClient):
                 rows = await connection.fetch(query, *(values or ()))
                 return len(rows), rows
 
+    async def copy(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        with _translated():
+            async with self.acquire_connection() as connection:
+                await connection.copy_records_to_table(table, records=rows, columns=columns)
+
     async def execute_all(
         self, statements: Sequence[tuple[str, Sequence[Any]]], *, guarded: bool = False
     ) -> bool:

@@ -12,6 +12,7 @@ from models import Address, CustomerAccount, Event, Membership, customer_import
 from models.claim import prove
 from models.client import Client
 from models.customer_import import COLUMNS, Counts, CustomerImport
+from models.folding import sort_key
 from tests.unit.conftest import Clock, a_user, an_account
 
 pytestmark = pytest.mark.anyio
@@ -55,6 +56,11 @@ async def write(*lines: dict[str, str], close_missing: bool = False) -> Counts:
         return work.counts
     finally:
         work.close()
+
+
+async def keys(customer_number: str = "100200") -> tuple[str, str]:
+    account = await CustomerAccount.get(customer_number=customer_number)
+    return account.search_key, account.sort_key
 
 
 async def addresses(customer_number: str = "100200") -> list[tuple[str, str, str]]:
@@ -139,6 +145,39 @@ async def test_running_it_again_updates(
     account = await CustomerAccount.get(customer_number="100200")
     assert getattr(account, field) == value
     assert (account.id, account.active_administrators) == (created.id, 1), "who reaches it, stays"
+
+
+async def test_what_lists_find_and_sort_it_by_follows(db: None) -> None:
+    await write(a_line(), a_line(gatuadress="Kajen 1", ort="Östersund"), a_line(ort="Stockholm"))
+    assert await keys() == (
+        "exempelbygg ab 100200 4421013378 stockholm östersund",
+        sort_key("Exempelbygg AB"),
+    )
+    await write(a_line(namn="Åkeri Nu", ort="Luleå"))
+    assert await keys() == ("åkeri nu 100200 4421013378 luleå", sort_key("Åkeri Nu"))
+
+    await write(a_line(namn="Åkeri Nu", ort="Umeå"))
+    assert await keys() == ("åkeri nu 100200 4421013378 umeå", sort_key("Åkeri Nu")), "moved only"
+
+    await write(a_line(namn="Åkeri Nu", ort="Umeå", organisationsnummer=PERSON))
+    assert await keys() == ("åkeri nu 100200 400101 umeå", sort_key("Åkeri Nu"))
+
+
+async def test_keys_are_those_that_the_account_itself_would_take(db: None) -> None:
+    await write(a_line(namn="Hôtel & Café № 7 AB", ort="Malmö"), a_line(kundnummer="7", ort="Ås"))
+    for account in await CustomerAccount.all().prefetch_related("addresses"):
+        imported = (account.search_key, account.sort_key)
+        account.list_by([address.town for address in account.addresses])
+        assert (account.search_key, account.sort_key) == imported
+
+
+@pytest.mark.parametrize("stale", [{"search_key": ""}, {"sort_key": "of another version"}])
+async def test_keys_that_are_stale_are_written_anew(db: None, stale: dict[str, str]) -> None:
+    await write(a_line(), a_line(kundnummer="7"))
+    right = await keys()
+    await CustomerAccount.filter(customer_number="100200").update(**stale)
+    assert await write(a_line(), a_line(kundnummer="7")) == Counts(updated=1, unchanged=1)
+    assert await keys() == right
 
 
 async def test_moved_and_gone_addresses_are_replaced(db: None) -> None:
@@ -285,7 +324,7 @@ async def test_the_event_tells_who_did_it_and_what_became_of_it(db: None) -> Non
 async def test_stopped_on_the_way_the_event_tells_what_is_done(
     db: None, work: CustomerImport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(customer_import, "_BATCH", 2)
+    monkeypatch.setattr(customer_import, "_BATCH", {"sqlite": 2, "postgres": 2})
     for number in range(1, 6):
         assert work.add(number, a_line(kundnummer=str(number))) == []
     async for _ in work.write("kim"):
@@ -301,7 +340,7 @@ async def test_stopped_on_the_way_the_event_tells_what_is_done(
 
 
 async def test_two_at_once_take_turns(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(customer_import, "_BATCH", 5)
+    monkeypatch.setattr(customer_import, "_BATCH", {"sqlite": 5, "postgres": 5})
     lines = [a_line(kundnummer=str(number)) for number in range(1, 41)]
     results = await asyncio.gather(*(write(*lines) for _ in range(4)))
     assert sum(counts.created for counts in results) == 40

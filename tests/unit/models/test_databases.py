@@ -32,6 +32,7 @@ from models.databases import (
     execute_if,
     fetch,
     fetch_whole,
+    insert_many,
 )
 from tests.fresh import POSTGRESQL, count_up, fresh_database, opened
 
@@ -251,6 +252,22 @@ async def test_raw_sql_is_the_same_on_both(tmp_path: Path) -> None:
         assert sorted(row["total"] for row in await fetch(sql, 10)) == [11, 12]
         assert await execute("DELETE FROM engine_counter WHERE total > ?", 100) == 0
         assert await execute("DELETE FROM engine_counter") == 2
+
+
+async def test_many_rows_are_new_all_of_them_or_none(tmp_path: Path) -> None:
+    async with database(tmp_path):
+        await insert_many("engine_counter", ("name", "total"), [(f"n{n}", n) for n in range(3000)])
+        (row,) = await fetch("SELECT COUNT(*) AS count, SUM(total) AS total FROM engine_counter")
+        assert (row["count"], row["total"]) == (3000, 2999 * 1500)
+
+        with pytest.raises(IntegrityError):
+            await insert_many("engine_counter", ("name", "total"), [("new", 1), ("n7", 1)])
+        with contextlib.suppress(ZeroDivisionError):
+            async with atomic():
+                await insert_many("engine_counter", ("name", "total"), [("of a whole", 1)])
+                raise ZeroDivisionError
+        await insert_many("engine_counter", ("name", "total"), [])
+        assert await Counter.all().count() == 3000
 
 
 async def test_a_statement_that_changes_too_few_rows_changes_none(tmp_path: Path) -> None:

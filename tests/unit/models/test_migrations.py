@@ -35,10 +35,12 @@ from tortoise.migrations.executor import MigrationExecutor
 from tortoise.migrations.graph import MigrationKey
 from tortoise.migrations.schema_generator.state import ModelState
 
-from models import databases
+from models import CustomerAccount, databases
 from models.databases import connection, dialect, execute, fetch
 from models.databases import migrations as engine
+from models.folding import sort_key
 from tests.fresh import fresh_database, opened
+from tests.unit.conftest import Clock
 
 pytestmark = pytest.mark.anyio
 
@@ -75,6 +77,39 @@ async def test_a_seeded_database_comes_through_all_migrations_whole(tmp_path: Pa
         async with opened(wanted_url):
             wanted = await shape()
         assert found == wanted
+
+
+async def test_accounts_from_before_are_found_sorted_and_reviewed(
+    tmp_path: Path, time: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fourth = importlib.import_module("models.migrations.0004_customer_accounts")
+    monkeypatch.setattr(fourth, "_BATCH", 2)
+    async with fresh_database(tmp_path) as url:
+        await engine.apply(databases.config(url), upto="0003_own_account")
+        async with connected(url):
+            for n in range(1, 6):
+                await execute(
+                    "INSERT INTO customer_accounts (id, customer_number, name, organisation_number,"
+                    " suffix_hash, contact_email, active_administrators)"
+                    " VALUES (?, ?, ?, ?, '', '', ?)",
+                    *(n * 10, f"10{n}", f"Åkeri Nr {n}", "400101" if n == 5 else "", n % 2),
+                )
+                for town in ("Luleå", "Östersund", "Luleå")[: n - 1]:
+                    await execute(
+                        "INSERT INTO addresses (customer_account_id, street, postal_code, town)"
+                        " VALUES (?, '', '', ?)",
+                        *(n * 10, town),
+                    )
+        await engine.migrate(url)
+        async with connected(url):
+            accounts = await CustomerAccount.all().order_by("id").prefetch_related("addresses")
+            filled = [(account.search_key, account.sort_key) for account in accounts]
+            for account in accounts:
+                account.list_by([address.town for address in account.addresses])
+    assert filled[2] == ("åkeri nr 3 103 luleå östersund", sort_key("Åkeri Nr 3"))
+    assert filled == [(account.search_key, account.sort_key) for account in accounts]
+    due = time.now() + CustomerAccount.REVIEWED_EVERY
+    assert [account.review_due_at for account in accounts] == [due, None, due, None, due]
 
 
 async def test_two_processes_that_migrate_at_once_do_it_once(tmp_path: Path) -> None:
