@@ -48,11 +48,12 @@ def _rows(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
             portal, worker, second, stage.worker(), options.floods, "argon2-cffi from its wheel"
         )
         _say(f"filling a database with {many} customers")
-        large = stage.portal(_sqlite(folder / "many.sqlite3", many))
+        url = _sqlite(folder / "many.sqlite3", many)
+        large = stage.portal(url)
         yield from measures.size_of_the_customer_base(
             large, portal, worker, rounds, (many, few), "SQLite"
         )
-        yield from measures.byt_kund(large, worker, many, "SQLite")
+        yield from measures.byt_kund(large, worker, many, url, "SQLite")
         yield _memory("after the run", portal, 150.0)
     if built := _argon2_for_this_machine(folder):
         with Stage(folder) as stage:
@@ -71,7 +72,7 @@ def _rows(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
             yield from measures.size_of_the_customer_base(
                 large, portal, worker, rounds, (many, few), "PostgreSQL"
             )
-            yield from measures.byt_kund(large, worker, many, "PostgreSQL")
+            yield from measures.byt_kund(large, worker, many, urls[0], "PostgreSQL")
 
 
 def _memory(when: str, server: Server, most: float) -> Row:

@@ -79,9 +79,8 @@ class Server(Process):
 
     @property
     def cpu(self) -> float:
-        """Seconds of processor time so far, all threads: utime + stime of proc(5)."""
-        fields = Path(f"/proc/{self.popen.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        """Seconds of processor time so far, all threads."""
+        return _cpu(str(self.popen.pid))
 
     def memory(self, name: str = "VmRSS") -> float:
         """Megabytes that it holds now; with `VmHWM` at most so far."""
@@ -139,6 +138,22 @@ class Stage(ExitStack):
     def _log(self, name: str) -> Path:
         self.count += 1
         return self.folder / f"{name}-{self.count}.log"
+
+
+def database_cpu(database_url: str) -> float:
+    """The same of all processes of PostgreSQL; SQLite has none of its own."""
+    _, found, folder = database_url.partition("host=")
+    if not found:
+        return 0.0
+    postmaster = (Path(folder) / "data" / "postmaster.pid").read_text().split()[0]
+    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+    return sum(_cpu(child) for child in children)
+
+
+def _cpu(pid: str) -> float:
+    """utime + stime of proc(5)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def _free_port() -> int:
