@@ -18,7 +18,6 @@ from models.customer_account import ClaimPolicy, CustomerAccount
 from models.databases import atomic
 from models.email_link import EmailLink
 from models.event import Event
-from models.invitation import Invitation
 from models.membership import AccountClosed, Membership, Role, Status
 from models.outgoing_mail import OutgoingMail
 from models.session import Session
@@ -71,6 +70,7 @@ async def deny(membership: Membership, by: Actor) -> bool:
         waiting = Membership.filter(id=membership.id, status=Status.AWAITING_APPROVAL)
         if not await waiting.delete():
             return False
+        await membership.end_authority()
         await _record("membership.denied", membership, by)
         await _tell("access_denied", membership, account)
     return True
@@ -116,6 +116,7 @@ async def demote(membership: Membership, by: Actor) -> bool:
         if not await administrators.update(role=Role.MEMBER):
             return False
         await _count_one_less(membership)
+        await membership.end_authority()
         await _record("membership.demoted", membership, by)
         await _tell("no_longer_administrator", membership, account)
     return True
@@ -139,8 +140,7 @@ async def remove(membership: Membership, by: Actor) -> bool:
             await _record("membership.withdrawn", membership, by)
         else:
             await _record("membership.left", membership, by)
-        if not await Membership.exists(customer_account_id=account.id):
-            await Invitation.filter(customer_account_id=account.id).delete()
+        await membership.end_authority()
     return True
 
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
+
+from tortoise.queryset import QuerySet
 
 from models import clock, notice
 from models.databases import atomic, execute_many, fetch
 from models.email_link import EmailLink
 from models.event import Event
 from models.invitation import Invitation
-from models.membership import Membership, Role
+from models.membership import Membership, Role, revoke_invitations_of
 from models.outgoing_mail import OutgoingMail
 from models.registration import Registration
 from models.session import Session
 from models.user import User, email_key
 
 UNDO_FOR = timedelta(days=14)
+_BATCH = 1000
 
 _COUNT = (
     "UPDATE customer_accounts SET active_administrators = active_administrators + ? WHERE id = ?"
@@ -64,6 +68,7 @@ async def close(user: User) -> datetime | None:
         if not await same.update(closes_at=closes_at):
             return None
         await _count_as_administrator(user.id, -1)
+        await revoke_invitations_of(user.id)
         # Only now, when nobody else can be let in or leave any more.
         if await _relying_on(user.id, administrators=0):
             raise OnlyAdministrator
@@ -114,28 +119,46 @@ async def erase(user_id: int) -> bool:
             return False
         await Event.filter(id__in=invitations).update(data={})
         await Event.filter(user_id=user.id).update(user_id=None, address="", data={})
+        await Event.filter(actor_id=user.id).update(address="")
         await Registration.filter(user_id=user.id).delete()
         if user.email:  # an address that was taken over is not theirs any more
-            await Registration.filter(email=user.email).delete()
-            await OutgoingMail.filter(to=user.email).delete()
-            await EmailLink.filter(email=user.email, user_id=None).delete()
-            await Invitation.filter(email_key=user.email_key).delete()
+            await Registration.filter(email__iexact=user.email).delete()
+            await OutgoingMail.filter(to__iexact=user.email).delete()
+            await EmailLink.filter(email__iexact=user.email, user_id=None).delete()
+            if user.email_confirmed_at:  # else it may be somebody else's
+                await Invitation.filter(email_key=user.email_key).delete()
         await User.filter(id=user.id).delete()
         await Event.record("user.erased")
     return True
 
 
 async def _of_invitations_to(user_id: int) -> list[int]:
-    """The events of customer accounts that tell the user's address, also where they never came.
+    """The events of customer accounts that tell an address of the user's, also where they never
+    came.
 
     Events of users only, which are most, are passed over by the index.
     """
     user = await User.get_or_none(id=user_id)
-    if user is None or not user.email:
+    if user is None:
         return []
-    sent = Event.filter(customer_account_id__gt=0, kind__startswith="invitation.")
-    told = await sent.values_list("id", "data")
-    return [id for id, data in told if email_key(data.get("email", "")) == user.email_key]
+    # Also those by which they came, with the address that they had then.
+    accepted = Event.filter(user_id=user.id, kind="invitation.accepted")
+    theirs = {email_key(data.get("email", "")) for data in await _data(accepted)}
+    theirs = (theirs | {user.email_key if user.email_confirmed_at else ""}) - {""}
+    found, last = [], 0
+    while theirs and (batch := await _invitations_after(last)):
+        last = batch[-1].id
+        found += [e.id for e in batch if email_key(e.data.get("email", "")) in theirs]
+    return found
+
+
+async def _data(events: QuerySet[Event]) -> list[dict[str, Any]]:
+    return [event.data for event in await events]
+
+
+async def _invitations_after(last: int) -> list[Event]:
+    sent = Event.filter(customer_account_id__gt=0, kind__startswith="invitation.", id__gt=last)
+    return await sent.order_by("id").limit(_BATCH)
 
 
 async def _relying_on(user_id: int, administrators: int) -> list[str]:

@@ -28,6 +28,10 @@ BY_OTHERS = frozenset(
         "membership.disowned",
         "membership.appointed",
         "membership.removed",
+        "membership.approved",
+        "membership.denied",
+        "membership.promoted",
+        "membership.demoted",
         "user.unfrozen",
     }
 )

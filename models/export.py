@@ -167,7 +167,9 @@ def _about(model: type[Model], user: User) -> Q:
     if model is User:
         return Q(id=user.id)
     if model is Invitation:
-        return Q(invited_by_id=user.id) | Q(email_key=user.email_key)
+        sent, received = Q(invited_by_id=user.id), Q(email_key=user.email_key)
+        # Who invites an address is for whoever has proven that it is theirs.
+        return sent | received if user.email_confirmed_at else sent
     if model is OutgoingMail:
         # Not what went to an address that the user wants: its kind tells whether somebody has it.
         # Of the user's own only while it was theirs; without one, "" is nobody's and everybody's.

@@ -75,7 +75,8 @@ class Invitation(Model):
             if not await account.lock():
                 raise AccountClosed
             await by.check(account.id)
-            await _check_nobody_has(account.id, key)
+            if not by.operator:  # who appoints somebody whose address is not proven yet
+                await _check_nobody_has(account.id, key)
             await _count(account.id, key, by)
             values = {
                 "email": email,
@@ -138,7 +139,7 @@ class Invitation(Model):
             membership = await self._let_in(user)
             await user.confirm_email()
             await self._record("invitation.accepted", user_id=user.id)
-            await self._tell_the_inviter(user, account)
+            await self._tell_the_inviter("invitation_accepted", account, user.email, user.name)
         return membership
 
     async def decline(self, link: EmailLink) -> bool:
@@ -149,6 +150,7 @@ class Invitation(Model):
             if not await link.consume() or not await Invitation.filter(id=self.id).delete():
                 return False
             await self._record("invitation.declined")
+            await self._tell_the_inviter("invitation_declined", account, self.email)
         return True
 
     async def _let_in(self, user: User) -> Membership:
@@ -161,6 +163,7 @@ class Invitation(Model):
                 customer_account_id=account_id,
                 role=self.role,
                 created_at=clock.now(),
+                last_used_at=clock.now(),
             )
         membership.status = Status.ACTIVE
         membership.role = Role.ADMINISTRATOR if was_administrator else self.role
@@ -188,15 +191,23 @@ class Invitation(Model):
             role=self.role,
         )
 
-    async def _tell_the_inviter(self, user: User, account: CustomerAccount) -> None:
-        inviter = await User.get_or_none(id=self.invited_by_id)
-        if inviter and inviter.email and inviter.email_confirmed_at:
+    async def _tell_the_inviter(
+        self, kind: str, account: CustomerAccount, email: str, name: str = ""
+    ) -> None:
+        """Unless they are no administrator any more: then it is not theirs to know."""
+        inviter = await User.get_or_none(
+            id=self.invited_by_id,
+            email_confirmed_at__not_isnull=True,
+            memberships__customer_account_id=account.id,
+            memberships__role=Role.ADMINISTRATOR,
+        )
+        if inviter:
             _ = await OutgoingMail.write(
-                "invitation_accepted",
+                kind,
                 inviter.email,
                 name=inviter.given_name,
-                person_name=user.name,
-                person_email=user.email,
+                person_name=name,
+                person_email=email,
                 customer_account_name=account.name,
                 customer_number=account.customer_number,
             )
@@ -235,4 +246,8 @@ async def _check_nobody_has(account_id: int, email_key: str) -> None:
         customer_account_id=account_id, user__email_key=email_key
     )
     if membership is not None:
-        raise AlreadyAsked if membership.is_awaiting else AlreadyMember
+        if not membership.is_awaiting:
+            raise AlreadyMember
+        # Whoever waits with an address that is not proven to be theirs may be a stranger.
+        if await User.exists(id=membership.user_id, email_confirmed_at__not_isnull=True):
+            raise AlreadyAsked

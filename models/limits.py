@@ -86,6 +86,9 @@ CLAIM_BY_SUFFIX = Limit("claim: suffix value", 20, _HOUR, distinct=True)
 CLAIM_BY_SITE = Limit("claim: whole site", 100, _HOUR, refuses=False)
 CLAIM_REFUSED = Limit("claim: refused by a limit", 1000, _HOUR, refuses=False)
 
+# What right claims of one account by one user come to: each tells others by mail.
+ADMITTED = Limit("claim: user and customer account", 5, _DAY)
+
 # What a stranger can ask for.
 REGISTRATIONS = Limit("registration: client address", 60, _HOUR)
 EMAIL_IN_USE = Limit("registration: e-mail in use", 5, _HOUR, distinct=True)

@@ -16,7 +16,7 @@ from models.user import TwoFactor
 # Raw, at a fifth of the ORM's cost: an account may have thousands of users.
 _MEMBERS = """
     SELECT m.id, m.user_id, m.role, m.status, m.created_at, u.given_name, u.family_name, u.email,
-           u.last_login_at, u.two_factor, u.closes_at
+           u.email_confirmed_at, u.last_login_at, u.two_factor, u.closes_at
     FROM memberships m JOIN users u ON u.id = m.user_id
     WHERE m.customer_account_id = ?"""
 _COUNT = """
@@ -53,6 +53,7 @@ class Member:
     since: datetime
     last_login_at: datetime | None
     has_two_factor: bool
+    has_proven_email: bool
     is_closing: bool  # has closed the user account, and may still undo that
 
     @property
@@ -71,6 +72,7 @@ class Member:
             moment(row["created_at"]),
             _moment(row["last_login_at"]),
             row["two_factor"] == TwoFactor.ON,
+            row["email_confirmed_at"] is not None,
             row["closes_at"] is not None,
         )
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 from tortoise import fields
 from tortoise.expressions import F
 from tortoise.models import Model
 
-from models import clock
+from models import clock, limits
 from models.customer_account import ClaimPolicy, CustomerAccount
-from models.databases import atomic, fetch
+from models.databases import atomic, execute, fetch
 from models.email_link import EmailLink, Purpose
 from models.event import Event
 from models.outgoing_mail import OutgoingMail
@@ -48,8 +48,32 @@ _DEMANDING = """
     ORDER BY a.sort_key, a.customer_number"""
 
 
+# Of one account: those that the user sent, and those to the user.
+_INVITATIONS = """
+    SELECT i.id, i.email, i.role, i.customer_account_id FROM invitations i
+    WHERE i.customer_account_id = ?
+        AND (i.invited_by_id = ? OR i.email_key = (SELECT email_key FROM users WHERE id = ?))"""
+_LEFT_OVER = """
+    SELECT i.id, i.email, i.role, i.customer_account_id FROM invitations i
+    WHERE i.customer_account_id = ? AND NOT EXISTS
+        (SELECT 1 FROM memberships m WHERE m.customer_account_id = i.customer_account_id)"""
+_SENT_BY = """
+    SELECT i.id, i.email, i.role, i.customer_account_id FROM invitations i
+    WHERE i.invited_by_id = ? ORDER BY i.id"""
+_VOID_NOTICES = """
+    UPDATE email_links SET voided_at = ?
+    WHERE purpose = 'not_us' AND used_at IS NULL AND voided_at IS NULL
+        AND email = (SELECT email FROM users WHERE id = ?)
+        AND email <> (SELECT contact_email FROM customer_accounts WHERE id = ?)
+        AND membership_id IN (SELECT id FROM memberships WHERE customer_account_id = ?)"""
+
+
 class AccountClosed(Exception):
     """The customer account was closed after the claim was proven."""
+
+
+class CameTooOften(AccountClosed):
+    """The user has come and gone too often today: each time others were told by mail."""
 
 
 class Membership(Model):
@@ -98,7 +122,7 @@ class Membership(Model):
         others are let in or wait for approval. Tells those whom it concerns by mail. Somebody who
         is there already stays as they are, and becomes administrator where there is none any
         more. A user who is closing the user account becomes nobody's administrator. Raises
-        AccountClosed.
+        AccountClosed and CameTooOften.
         """
         async with atomic():
             # The same claim in another tab, and whoever takes the access away, come after this.
@@ -114,6 +138,8 @@ class Membership(Model):
         is_first = await _is_first(user, account)
         # As it is now: nobody changes it while the account is locked.
         policy = (await CustomerAccount.get(id=account.id)).claim_policy
+        if (await limits.spend(limits.ADMITTED.of(str(user.id), str(account.id)))).refused:
+            raise CameTooOften
         waits = policy is ClaimPolicy.APPROVE and not is_first
         now = clock.now()
         membership = await cls.create(
@@ -167,6 +193,7 @@ class Membership(Model):
         """
         async with atomic():
             await User.lock(self.user_id)
+            await CustomerAccount(id=self.customer_account_id).lock()
             # What it is by now: somebody may have made them administrator since it was read.
             current = await Membership.get_or_none(id=self.id)
             if current is None or not await Membership.filter(id=self.id).delete():
@@ -181,7 +208,20 @@ class Membership(Model):
                 user_id=self.user_id,
                 customer_account_id=self.customer_account_id,
             )
+            await self.end_authority()
         return True
+
+    async def end_authority(self) -> None:
+        """Whoever is out, or no administrator any more, lets nobody in or out by an earlier mail.
+
+        Invitations that they sent, and those to them, are revoked; their notices of others' access
+        die, unless the address is the account's contact. Of an account that has nobody left all
+        invitations go. In a transaction that has locked user and account.
+        """
+        account_id, user_id = self.customer_account_id, self.user_id
+        await _revoke(await fetch(_INVITATIONS, account_id, user_id, user_id))
+        await _revoke(await fetch(_LEFT_OVER, account_id))
+        await execute(_VOID_NOTICES, clock.now(), user_id, account_id, account_id)
 
     async def _tell_the_contact(self, kind: str, user: User, account: CustomerAccount) -> None:
         if account.contact_email:
@@ -209,6 +249,22 @@ class Membership(Model):
             status=self.status,
             at=clock.now().isoformat(),
         )
+
+
+async def revoke_invitations_of(user_id: int) -> None:
+    """Those that the user has sent, for whatever account: somebody else may have been at work."""
+    await _revoke(await fetch(_SENT_BY, user_id))
+
+
+async def _revoke(invitations: list[dict[str, Any]]) -> None:
+    for row in invitations:
+        if await execute("DELETE FROM invitations WHERE id = ?", row["id"]):
+            await Event.record(
+                "invitation.ended",
+                customer_account_id=row["customer_account_id"],
+                email=row["email"],
+                role=row["role"],
+            )
 
 
 async def administrators_emails(customer_account_id: int) -> list[str]:

@@ -11,7 +11,7 @@ from models.databases import atomic
 from models.email_link import EmailLink, Purpose
 from models.event import Event
 from models.invitation import Invitation
-from models.membership import Membership, Role
+from models.membership import Membership, Role, revoke_invitations_of
 from models.outgoing_mail import OutgoingMail
 from models.session import Session
 from models.user import User
@@ -29,6 +29,7 @@ async def freeze(user: User, operator: str) -> bool:
         await Session.end_all(user.id)
         await EmailLink.void_all(user.id)
         _ = await closing.open_again(user.id)
+        await revoke_invitations_of(user.id)
         await Event.record("user.frozen_by_operator", user=user, operator=operator)
         link, token = await EmailLink.issue(
             Purpose.RESET_PASSWORD, email=user.email, user_id=user.id
@@ -89,7 +90,9 @@ async def appoint(account: CustomerAccount, email: str, operator: str) -> Appoin
     async with atomic():
         await User.lock(user.id)
         membership = await Membership.get_or_none(user_id=user.id, customer_account_id=account.id)
-        if membership is None and user.email_confirmed_at is None:
+        if membership and membership.role is Role.ADMINISTRATOR:
+            return Appointed.ALREADY
+        if user.email_confirmed_at is None:
             _ = await Invitation.send(account, user.email, Role.ADMINISTRATOR, by)
             return Appointed.INVITED
         if membership is None:

@@ -10,7 +10,7 @@ from models.client import Client
 from models.databases import atomic
 from models.email_link import EmailLink, Purpose
 from models.event import Event
-from models.membership import Membership
+from models.membership import Membership, revoke_invitations_of
 from models.outgoing_mail import OutgoingMail
 from models.recovery_code import RecoveryCode
 from models.session import Session
@@ -86,6 +86,7 @@ async def freeze(link: EmailLink) -> bool:
         await EmailLink.void_all(user.id)
         await RecoveryCode.hide(user.id)
         _ = await closing.open_again(user.id)  # whoever closed it was not the user either
+        await revoke_invitations_of(user.id)  # nor whoever invited, perhaps
         await Event.record("user.frozen", user=user)
         await _send("frozen", user)
     return True

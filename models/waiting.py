@@ -57,7 +57,7 @@ async def _tell_of(membership_id: int) -> bool:
 
 async def _administrators(customer_account_id: int) -> list[str]:
     memberships = Membership.filter(
-        customer_account_id=customer_account_id, role=Role.ADMINISTRATOR, status=Status.ACTIVE
+        customer_account_id=customer_account_id, role=Role.ADMINISTRATOR, user__closes_at=None
     )
     return [_reached_at(m.user) for m in await memberships.order_by("id").prefetch_related("user")]
 

@@ -27,7 +27,7 @@ ACCESS_MAILS = {
     ),
     "access_denied": AccessMail(
         "Du fick inte åtkomst till {account}",
-        "En administratör har tackat nej till att du får åtkomst till {account} på MinaSidor.",
+        "En administratör har nekat dig åtkomst till {account} på MinaSidor.",
         "Är det ett misstag? Prata med er administratör. Ditt användarkonto är kvar.",
     ),
     "access_removed": AccessMail(
@@ -47,6 +47,10 @@ ACCESS_MAILS = {
         "En administratör har ändrat din roll för {account} på MinaSidor.",
         "Du når kundkontot som förut, men kan inte längre bjuda in, godkänna och ta bort "
         "användare.",
+    ),
+    "invitation_declined": AccessMail(
+        "{person_email} har tackat nej till din inbjudan",
+        "Inbjudan till {account} på MinaSidor besvarades med nej.",
     ),
     "invitation_accepted": AccessMail(
         "{person_name} har tackat ja till din inbjudan",

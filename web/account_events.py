@@ -64,9 +64,11 @@ GROUPS = {
         {
             "invitation.sent": "{actor} bjöd in {email}{as_role}.",
             "invitation.sent_again": "{actor} skickade inbjudan till {email} igen.",
-            "invitation.revoked": "{actor} drog tillbaka inbjudan till {email}.",
+            "invitation.revoked": "{actor} återkallade inbjudan till {email}.",
             "invitation.accepted": "{user} tackade ja till inbjudan och fick åtkomst{as_role}.",
-            "invitation.declined": "Svaret på inbjudan till {email} blev nej tack.",
+            "invitation.ended": "Inbjudan till {email} slutade gälla, eftersom den som bjöd in "
+            "inte längre är administratör eller den inbjudna har tagits bort.",
+            "invitation.declined": "Inbjudan till {email} besvarades med nej.",
         },
     ),
     "regler": Group(

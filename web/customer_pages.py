@@ -11,8 +11,9 @@ from starlette.routing import BaseRoute, Route
 from models.permission import Permission
 from web import guards
 from web.pages import Page
+from web.rendering import SeeOther
 
-_PREFIX = "/kund/{"
+_PREFIX = "/kund"
 
 
 class CustomerPage(Page):
@@ -23,18 +24,23 @@ class CustomerPage(Page):
     """
 
     permission: ClassVar[Permission]
+    # Where the account demands two-factor. Not of whoever would rather leave than turn it on.
+    takes_two_factor: ClassVar[bool] = True
 
     async def admit(self, request: Request) -> None:
-        guards.permitted(request, self.permission)
+        identity = guards.permitted(request, self.permission)
+        if self.takes_two_factor and identity.lacks_two_factor:
+            raise SeeOther("registration:two_factor", whole_page=True)
 
 
 def check(routes: Iterable[BaseRoute]) -> None:
     """Raises RuntimeError for a page of a customer account that does not say who may see it."""
     for route in routes:
-        if not isinstance(route, Route) or not route.path.startswith(_PREFIX):
+        path: str = getattr(route, "path", "")
+        if not path.startswith(_PREFIX):
             continue
-        page = route.endpoint
+        page = route.endpoint if isinstance(route, Route) else None
         if not (isinstance(page, type) and issubclass(page, CustomerPage)):
-            raise RuntimeError(f"{route.path}: its page is no CustomerPage")
+            raise RuntimeError(f"{path}: its page is no CustomerPage")
         if not isinstance(getattr(page, "permission", None), Permission):
-            raise RuntimeError(f"{route.path}: its page declares no permission")
+            raise RuntimeError(f"{path}: its page declares no permission")

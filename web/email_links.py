@@ -46,6 +46,7 @@ NOTICE_SENTENCES = {
     State.VOID: "Länken gäller inte längre. Ring oss om något inte stämmer.",
 }
 _REMOVED = "Användaren har redan tagits bort."
+OTHER_LINK = "Du har öppnat en annan länk i en annan flik. Det är den som visas nu."
 OPEN_AGAIN = "Sidan var öppen för länge. Öppna länken i mejlet igen."
 TOO_MANY_MAILS = (
     "Vi har redan skickat flera mejl. Titta i skräpposten, eller försök igen om en timme."
@@ -152,20 +153,30 @@ class OpenNotice(OpenLink):
     to = "email_links:notice"
 
 
+@dataclass
+class NoticeForm(Form):
+    link: str = text(20)  # the id of the one that the page showed
+
+
 class Notice(Page):
     """'Det var inte jag' and 'Det var inte vi': undone without logging in, as the mail promised."""
 
     async def get(self, request: Request) -> Response:
         link = await self._link(request)
         if link.user:
-            context = {"email": link.email, "restores": email_change.restores(link, link.user)}
+            restores = email_change.restores(link, link.user)
+            context = {"link_id": link.id, "email": link.email, "restores": restores}
             return render(request, "email_links/not_me.html", context, secret=True)
         membership = await _membership(link)
-        context = {**await _names(membership), "waits": membership.is_awaiting}
+        names = await _names(membership)
+        context = {"link_id": link.id, **names, "waits": membership.is_awaiting}
         return render(request, "email_links/not_us.html", context, secret=True)
 
     async def post(self, request: Request) -> Response:
-        link = await self._link(request)
+        link, form = await self._link(request), await NoticeForm.read(request)
+        if form.link not in ("", str(link.id)):
+            # The cookie holds the link that was opened last: nobody acts on another than is shown.
+            raise SeeOther("email_links:notice", flash=OTHER_LINK)
         done = await (self._freeze(request, link) if link.user else self._remove(link))
         response = redirect(request, "home", whole_page=True, flash=done)
         cookies.delete(response, request, "link")

@@ -71,6 +71,7 @@ HIDDEN = {
     "invitation.sent": "of a customer account",
     "invitation.sent_again": "of a customer account",
     "invitation.revoked": "of a customer account",
+    "invitation.ended": "of a customer account",
     "invitation.declined": "of a customer account",
     "policy.changed": "of a customer account",
     "two_factor.required": "of a customer account",

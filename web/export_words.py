@@ -99,6 +99,7 @@ WORDS: dict[str, dict[str, str]] = {
         "no_longer_administrator": "Du är inte längre administratör för ett kundkonto",
         "invitation": "Inbjudan till ett kundkonto",
         "review": "Vilka har åtkomst?",
+        "invitation_declined": "Någon har tackat nej till din inbjudan",
         "invitation_accepted": "Någon har tackat ja till din inbjudan",
     },
     "purpose": {

@@ -43,16 +43,13 @@ def recently_confirmed(request: Request) -> Identity:
 def permitted(request: Request, permission: Permission) -> Identity:
     """The user, if what they are to the account of this URL allows it.
 
-    The same 403 for no access and no such account. Where the account asks for two-factor and the
-    user has none, Steg 4.
+    The same 403 for no access and no such account.
     """
     identity = signed_in(request)
     if not identity.may(permission):
         if identity.awaited:
             raise SeeOther("customer_account", customer_number=identity.awaited.customer_number)
         raise HTTPException(403, NO_ROLE if identity.customer_account else NO_ACCESS)
-    if identity.lacks_two_factor:
-        raise SeeOther("registration:two_factor", whole_page=True)
     return identity
 
 

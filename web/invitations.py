@@ -102,6 +102,7 @@ class Change(CustomerPage):
             return to_users(request, GONE)
         by = Actor(identity.user.id)
         if form.resend:
+            guards.recently_confirmed(request)  # as the first time
             return to_users(request, await self._resend(invitation, by))
         revoked = await invitation.revoke(by)
         said = (

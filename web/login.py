@@ -61,8 +61,10 @@ class Credentials(Page):
         registration = await waiting_claim(request)
         if registration:
             form.email = registration.email
-        elif next_path.read(form.next) == request.app.url_path_for("invitations:answer"):
-            form.email = await _invited(request)
+        elif invited := await _invited(request):
+            # Also where somebody found the way here by themselves: the invitation waits for it.
+            form.email = invited
+            form.next = form.next or next_path.sign(request.app.url_path_for("invitations:answer"))
         return await self.page(request, form, registration)
 
     async def post(self, request: Request) -> Response:

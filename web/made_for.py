@@ -56,7 +56,7 @@ def check(request: Request, sent: FormData) -> None:
     user_id, number = _read(sent)
     if identity and user_id and user_id != identity.user.id:
         raise Conflict(retry_path=request.url.path)
-    account = identity.customer_account if identity else None
+    account = identity and (identity.customer_account or identity.awaited)
     here = account is not None and "customer_number" in request.path_params
     if account and here and number not in ("", account.customer_number):
         # Of the other one only the number is said: whether one may see it, its page says.

@@ -40,7 +40,10 @@ class Composer:
         message = EmailMessage()
         message["From"] = self.settings.mail_from
         message["To"] = _address(self.receiver(mail))
-        message["Subject"] = " ".join(self._fill(template, "subject.txt", context).split())
+        subject = " ".join(self._fill(template, "subject.txt", context).split())
+        # Names stand in subjects. EmailMessage decodes "=?...?=" (RFC 2047), line breaks included:
+        # whoever is called so would write headers and text of their own.
+        message["Subject"] = subject.replace("=?", "= ?")
         message["Date"] = format_datetime(mail.created_at)
         domain = parseaddr(self.settings.mail_from)[1].rpartition("@")[2] or "localhost"
         message["Message-ID"] = f"<{mail.message_id}@{domain}>"

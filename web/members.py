@@ -235,6 +235,7 @@ class Leave(CustomerPage):
     """Leaving the account oneself; for who waits to be let in, Ta tillbaka begäran."""
 
     permission = Permission.LEAVE
+    takes_two_factor = False
 
     async def get(self, request: Request) -> Response:
         return await self._page(request, self._reached(request), Form())

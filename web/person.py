@@ -21,7 +21,7 @@ class PersonForm(Form):
             self.errors["family_name"] = "Ange ditt efternamn."
         for name in ("given_name", "family_name"):
             # Names go into mails to others: no bait for somebody to click on.
-            if re.search(r"[/:@<>]|www\.", self[name], re.IGNORECASE):
+            if re.search(r"[/:@<>]|=\?|www\.", self[name], re.IGNORECASE):
                 self.errors[name] = "Skriv bara ditt namn."
         if self.phone and not re.fullmatch(r"\+?[0-9 ()\-]{6,20}", self.phone):
             self.errors["phone"] = "Skriv mobilnumret med siffror, till exempel 070-174 06 05."

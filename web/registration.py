@@ -306,6 +306,14 @@ class SkipTwoFactor(Page):
         identity = guards.signed_in(request)
         user = await User.get(id=identity.user.id)
         await user.skip_two_factor()
+        if identity.lacks_two_factor and identity.customer_account:
+            name = identity.customer_account.name
+            return redirect(
+                request,
+                "customer_accounts:switch",
+                whole_page=True,
+                flash=f"Du når inte {name} förrän du har slagit på tvåfaktorsautentisering.",
+            )
         return _finished(request)
 
 

@@ -44,7 +44,20 @@ class CustomerNumber(Convertor[str]):
         return value
 
 
+class RowId(Convertor[int]):
+    """The number of a row, no longer than a database can hold."""
+
+    regex = "[0-9]{1,9}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
 register_url_convertor("customer_number", CustomerNumber())
+register_url_convertor("row_id", RowId())
 
 routes: list[BaseRoute] = [
     Route("/", home.Public, name="home"),
@@ -167,7 +180,7 @@ routes: list[BaseRoute] = [
         name="invitations:change",
     ),
     Route(
-        "/kund/{customer_number:customer_number}/anvandare/{membership_id:int}",
+        "/kund/{customer_number:customer_number}/anvandare/{membership_id:row_id}",
         members.One,
         name="members:one",
     ),

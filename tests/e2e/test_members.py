@@ -116,7 +116,7 @@ def test_each_of_two_tabs_acts_on_its_own_customer(visitor: Visitor, portal: Por
     assert (policy(portal, member.customer), policy(portal, other)) == ("approve", "direct")
 
     # A form that was made for the one comes to the other one's address: nothing is written.
-    first.get_by_label("Släpp in och berätta för oss").check()
+    first.get_by_label("Släpp in och berätta för administratörerna").check()
     first.locator("main form").evaluate(
         "(form, path) => form.setAttribute('action', path)", f"{other.path}/anvandare/regler"
     )

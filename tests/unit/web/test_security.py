@@ -147,7 +147,7 @@ def page_routes() -> list[Route]:
 
 def path_of(route: Route, customer_number: str = "100200") -> str:
     path = route.path.replace("{customer_number:customer_number}", customer_number)
-    return re.sub(r"{\w+:int}", "1", path.replace("{token}", TOKEN))
+    return re.sub(r"{\w+:row_id}", "1", path.replace("{token}", TOKEN))
 
 
 def route_named(name: str) -> Route:
