@@ -10,12 +10,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from bench import bare, data, measures
 from bench.measures import Row
-from bench.processes import Server, Stage
+from bench.processes import Server, Stage, postgresql, say
 
 _BUILT_FOR_THIS_MACHINE = "-O3 -march=native"
 
@@ -36,7 +35,7 @@ def main() -> int:
 def _rows(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
     many, few, rounds = options.customers, bare.ACCOUNTS, options.rounds
     with Stage(folder) as stage:
-        _say(f"filling a database with {few} customers")
+        say(f"filling a database with {few} customers")
         portal = stage.portal(_sqlite(folder / "few.sqlite3", few))
         plain, worker, second = stage.bare(), stage.worker(), stage.worker()
         yield _memory("before", portal, 90.0)
@@ -47,7 +46,7 @@ def _rows(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
         yield from measures.flood(
             portal, worker, second, stage.worker(), options.floods, "argon2-cffi from its wheel"
         )
-        _say(f"filling a database with {many} customers")
+        say(f"filling a database with {many} customers")
         url = _sqlite(folder / "many.sqlite3", many)
         large = stage.portal(url)
         yield from measures.size_of_the_customer_base(
@@ -62,9 +61,9 @@ def _rows(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
             worker, second, verifier = stage.worker(), stage.worker(), stage.worker(env)
             name = "argon2-cffi built for this machine"
             yield from measures.flood(portal, worker, second, verifier, options.floods, name)
-    with _postgresql() as urls, Stage(folder) as stage:
+    with postgresql("many", "few") as urls, Stage(folder) as stage:
         if urls:
-            _say(f"filling PostgreSQL with {many} and {few} customers")
+            say(f"filling PostgreSQL with {many} and {few} customers")
             for url, accounts in zip(urls, (many, few), strict=True):
                 data.fill(url, accounts)
             large, portal = (stage.portal(url) for url in urls)
@@ -89,9 +88,9 @@ def _sqlite(path: Path, accounts: int) -> str:
 def _argon2_for_this_machine(folder: Path) -> Path | None:
     """A folder with argon2-cffi-bindings compiled here; None where that cannot be done."""
     if not shutil.which("cc"):
-        _say("no C compiler: leaving out argon2-cffi built for this machine")
+        say("no C compiler: leaving out argon2-cffi built for this machine")
         return None
-    _say(f'building argon2-cffi-bindings with CFLAGS="{_BUILT_FOR_THIS_MACHINE}"')
+    say(f'building argon2-cffi-bindings with CFLAGS="{_BUILT_FOR_THIS_MACHINE}"')
     target = folder / "native"
     command = "install -q --no-deps --no-binary argon2-cffi-bindings argon2-cffi-bindings --target"
     built = subprocess.run(  # noqa: S603 - a fixed command
@@ -101,36 +100,15 @@ def _argon2_for_this_machine(folder: Path) -> Path | None:
         text=True,
     )
     if built.returncode:
-        _say("it cannot be built: " + built.stderr.strip().splitlines()[-1])
+        say("it cannot be built: " + built.stderr.strip().splitlines()[-1])
         return None
     return target
-
-
-@contextmanager
-def _postgresql() -> Iterator[tuple[str, ...]]:
-    """The URLs of two empty databases, or none where PostgreSQL is not installed."""
-    import dev
-
-    if not dev.find_postgres():
-        _say("no PostgreSQL: leaving it out")
-        yield ()
-        return
-    with dev.postgres_cluster() as url:  # as for the tests: fsync is off, only ratios count
-        createdb = [str(dev.postgres_programs() / "createdb"), "-U", "minasidor", "-h"]
-        host = url.partition("host=")[2]
-        for name in ("many", "few"):
-            subprocess.run([*createdb, host, name], check=True)  # noqa: S603 - as above
-        yield tuple(url.replace("/postgres?", f"/{name}?") for name in ("many", "few"))
 
 
 def _line(row: Row) -> str:
     sign = "≥" if row.at_least else "≤"
     seen, wanted = f"{row.seen:.2f} {row.unit}", f"{sign} {row.wanted:g} {row.unit}"
     return f"{'  ' if row.holds else '✗ '}{row.what:<88} {seen:>12} {wanted:>10}   {row.how}"
-
-
-def _say(text: str) -> None:
-    print(f"==> {text}", flush=True)
 
 
 def _options() -> argparse.Namespace:

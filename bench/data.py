@@ -21,7 +21,7 @@ PASSWORD_HASH = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1).ha
 USERS = 256
 SWITCHER = USERS  # one more, who reaches a great many accounts
 SWITCHED = 5000
-_BATCH = 50_000
+_FORGET = ("DELETE FROM spent_limits", "DELETE FROM spent_values")
 
 Rows = Iterator[tuple[object, ...]]
 
@@ -69,6 +69,17 @@ def fill(database_url: str, accounts: int) -> None:
         _fill_sqlite(database_url.removeprefix("sqlite://"), accounts)
     else:
         asyncio.run(_fill_postgresql(database_url, accounts))
+
+
+def forget_failures(database_url: str) -> None:
+    """Lift all limits, so that one block of wrong answers is no obstacle to the next."""
+    if database_url.startswith("sqlite://"):
+        connection = sqlite3.connect(database_url.removeprefix("sqlite://"), isolation_level=None)
+        for statement in _FORGET:
+            connection.execute(statement)
+        connection.close()
+    elif database_url:
+        asyncio.run(_forget_postgresql(database_url))
 
 
 def _name(account: int) -> str:
@@ -175,13 +186,24 @@ def _fill_sqlite(path: str, accounts: int) -> None:
     connection.close()
 
 
-async def _fill_postgresql(url: str, accounts: int) -> None:
+async def _forget_postgresql(url: str) -> None:
+    connection = await _postgresql(url)
+    for statement in _FORGET:
+        await connection.execute(statement)
+    await connection.close()
+
+
+async def _postgresql(url: str) -> asyncpg.Connection:
     parts = urlsplit(url)
-    connection = await asyncpg.connect(
+    return await asyncpg.connect(
         user=parts.username,
         database=parts.path.lstrip("/"),
         host=parts.query.removeprefix("host="),
     )
+
+
+async def _fill_postgresql(url: str, accounts: int) -> None:
+    connection = await _postgresql(url)
     for table, columns, rows in _tables(accounts):
         names = columns.split()
         await connection.copy_records_to_table(table, records=rows, columns=names)

@@ -9,8 +9,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -50,6 +50,18 @@ class Process:
     def _stdout(self, log: int) -> int:
         return log
 
+    @property
+    def cpu(self) -> float:
+        """Seconds of processor time so far, all threads."""
+        return _cpu(str(self.popen.pid))
+
+    def memory(self, name: str = "VmRSS") -> float:
+        """Megabytes that it holds now; with `VmHWM` at most so far."""
+        status = Path(f"/proc/{self.popen.pid}/status").read_text()
+        return next(
+            int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith(name)
+        )
+
     def __enter__(self) -> Self:
         return self
 
@@ -62,7 +74,7 @@ class Server(Process):
     """A server on a loopback port of its own."""
 
     def __init__(self, *arguments: str, env: Mapping[str, str], log: Path) -> None:
-        self.port = _free_port()
+        self.port, self.database_url = _free_port(), env.get("MINASIDOR_DATABASE_URL", "")
         super().__init__(
             *arguments, env={**SETTINGS, **env, "MINASIDOR_PORT": str(self.port)}, log=log
         )
@@ -76,18 +88,6 @@ class Server(Process):
                     return self
             time.sleep(0.05)
         raise SystemExit(f"A server did not start in {_READY_IN:.0f} s.")
-
-    @property
-    def cpu(self) -> float:
-        """Seconds of processor time so far, all threads."""
-        return _cpu(str(self.popen.pid))
-
-    def memory(self, name: str = "VmRSS") -> float:
-        """Megabytes that it holds now; with `VmHWM` at most so far."""
-        status = Path(f"/proc/{self.popen.pid}/status").read_text()
-        return next(
-            int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith(name)
-        )
 
 
 class Worker(Process):
@@ -154,6 +154,27 @@ def _cpu(pid: str) -> float:
     """utime + stime of proc(5)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+@contextmanager
+def postgresql(*names: str) -> Iterator[tuple[str, ...]]:
+    """The URLs of empty databases with these names, or none where PostgreSQL is not installed."""
+    import dev
+
+    if not dev.find_postgres():
+        say("no PostgreSQL: leaving it out")
+        yield ()
+        return
+    with dev.postgres_cluster() as url:  # as for the tests: fsync is off, only ratios count
+        createdb = [str(dev.postgres_programs() / "createdb"), "-U", "minasidor", "-h"]
+        host = url.partition("host=")[2]
+        for name in names:
+            subprocess.run([*createdb, host, name], check=True)  # noqa: S603 - a fixed command
+        yield tuple(url.replace("/postgres?", f"/{name}?") for name in names)
+
+
+def say(text: str) -> None:
+    print(f"==> {text}", flush=True)
 
 
 def _free_port() -> int:
