@@ -144,7 +144,7 @@ async def _of_invitations_to(user_id: int) -> list[int]:
     # Also those by which they came, with the address that they had then.
     accepted = Event.filter(user_id=user.id, kind="invitation.accepted")
     theirs = {email_key(data.get("email", "")) for data in await _data(accepted)}
-    theirs = (theirs | {user.email_key if user.email_confirmed_at else ""}) - {""}
+    theirs = (theirs | {user.email_key if user.email else ""}) - {""}
     found, last = [], 0
     while theirs and (batch := await _invitations_after(last)):
         last = batch[-1].id

@@ -108,6 +108,9 @@ async def of_user(email: str, address: str = "") -> Whose:
         of_code = (limits.CODE_SOON, limits.CODE_HOURLY, limits.CODE_DAILY)
         uses += [limit.of("enrolment", str(user.id)) for limit in of_code]
         uses.append(limits.TWO_FACTOR_RESETS.of(str(user.id)))
+        claimed = Event.filter(user_id=user.id, customer_account_id__not_isnull=True).distinct()
+        for account_id in await claimed.values_list("customer_account_id", flat=True):
+            uses.append(limits.ADMITTED.of(str(user.id), str(account_id)))
         uses += [
             limits.LOGIN_BY_KNOWN_DEVICE.of(key, device.device_hash)
             for device in await KnownDevice.filter(user_id=user.id)

@@ -87,7 +87,7 @@ CLAIM_BY_SITE = Limit("claim: whole site", 100, _HOUR, refuses=False)
 CLAIM_REFUSED = Limit("claim: refused by a limit", 1000, _HOUR, refuses=False)
 
 # What right claims of one account by one user come to: each tells others by mail.
-ADMITTED = Limit("claim: user and customer account", 5, _DAY)
+ADMITTED = Limit("admission: user and customer account", 5, _DAY)
 
 # What a stranger can ask for.
 REGISTRATIONS = Limit("registration: client address", 60, _HOUR)

@@ -150,9 +150,7 @@ class One(CustomerPage):
 
     async def _member(self, request: Request) -> Member:
         _, account = guards.member_of(request)
-        membership_id: int = request.path_params["membership_id"]
-        # A number that no column holds is nobody's either.
-        member = await members.one(account.id, membership_id if membership_id < 2**31 else 0)
+        member = await members.one(account.id, request.path_params["membership_id"])
         if member is None:
             raise HTTPException(403, guards.NO_ACCESS)
         if member.is_waiting:

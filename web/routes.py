@@ -45,12 +45,12 @@ class CustomerNumber(Convertor[str]):
 
 
 class RowId(Convertor[int]):
-    """The number of a row, no longer than a database can hold."""
+    """The number of a row; of one that is longer than any, 0, which is nobody's."""
 
-    regex = "[0-9]{1,9}"
+    regex = "[0-9]+"
 
     def convert(self, value: str) -> int:
-        return int(value)
+        return int(value) if len(value) <= 9 else 0
 
     def to_string(self, value: int) -> str:
         return str(value)

@@ -260,10 +260,10 @@ async def test_an_invitation_is_sent_again_with_the_password_given_anew(
     assert answer.headers["location"].startswith("/bekrafta-dig")
 
 
-async def test_a_number_too_long_for_any_row_is_no_page(visitor: Visitor, anna: Membership) -> None:
+async def test_a_number_too_long_for_any_row_is_nobodys(visitor: Visitor, anna: Membership) -> None:
     await visitor.log_in()
     for digits in (10, 5000):
-        assert (await visitor.client.get(f"{USERS}/{'9' * digits}")).status_code == 404
+        assert (await visitor.client.get(f"{USERS}/{'9' * digits}")).status_code == 403
 
 
 async def test_a_form_of_another_customer_is_refused_where_one_waits_too(

@@ -711,7 +711,7 @@ def test_every_limit_can_be_lifted(database: str) -> None:
         user = await a_user()
         device = KnownDevice.hashed("a device")
         _ = await KnownDevice.create(user_id=user.id, device_hash=device, seen_at=clock.now())
-        _ = await an_account()
+        _ = await Membership.admit(user, await an_account())
         of = [
             await lifting.of_user(user.email, "203.0.113.1"),
             await lifting.of_customer("100200"),

@@ -13,11 +13,12 @@ from models import (
     Membership,
     OutgoingMail,
     Role,
+    clock,
     limits,
 )
 from models.access import Actor
 from models.email_link import Purpose, State
-from tests.unit.conftest import Clock, Visitor, a_user, an_account
+from tests.unit.conftest import PASSWORD, Clock, Visitor, a_user, an_account
 from tests.unit.page import Page
 from web.email_links import TOO_MANY_MAILS
 from web.invitations import GONE, MEMBER, TOO_MANY, WAITS
@@ -105,7 +106,8 @@ async def test_who_cannot_be_invited_is_named_and_nothing_is_lost(
 ) -> None:
     _ = await Membership.admit(await a_user("bo@example.com"), account)
     await CustomerAccount.filter(id=account.id).update(claim_policy=ClaimPolicy.APPROVE)
-    _ = await Membership.admit(await a_user("cecilia@example.com"), account)
+    cecilia = await a_user("cecilia@example.com", email_confirmed_at=clock.now())
+    _ = await Membership.admit(cecilia, account)
 
     page = await visitor.submit(INVITE, email=email, administrator="on")
 
@@ -161,7 +163,8 @@ async def test_aterkalla_kills_the_link(visitor: Visitor, elin: Invitation) -> N
 async def test_skicka_igen_to_whom_has_claimed_meanwhile_says_so(
     visitor: Visitor, account: CustomerAccount, elin: Invitation
 ) -> None:
-    membership = await Membership.admit(await a_user(ELIN), account)
+    user = await a_user(ELIN, email_confirmed_at=clock.now())
+    membership = await Membership.admit(user, account)
     page = await visitor.submit(CHANGE, resend=str(elin.id))
     assert shown(page) == MEMBER
     await Membership.filter(id=membership.id).update(status="awaiting_approval")
@@ -196,6 +199,7 @@ async def test_nobodys_mailbox_is_filled(visitor: Visitor, elin: Invitation, tim
     assert page.value("email") == ELIN
     assert len(await sent()) == limits.ASKED_MAIL.most
     time.forward(hours=1)
+    await visitor.submit("/bekrafta-dig", password=PASSWORD)
     page = await visitor.submit(CHANGE, resend=str(elin.id))
     assert shown(page) == f"Inbjudan är skickad igen till {ELIN}."
 

@@ -98,10 +98,11 @@ async def test_it_tells_role_last_login_and_two_factor_of_each(
     annas, bos = rows(page)
     assert annas.startswith("Anna Andersson Du Administratör anna@example.com")
     assert "Senast inloggad 2 mars 2026. Tvåfaktor: Av" in annas
-    assert bos.startswith("Bo Ek bo@example.com Aldrig inloggad. Tvåfaktor: På")
+    assert bos.startswith("Bo Ek bo@example.com Inte bekräftad Aldrig inloggad. Tvåfaktor: På")
     assert page.links["Ändra Bo Ek"] == one(bo)
     (waiting,) = rows(page, "waiting")
-    assert waiting.startswith("Cecilia Ek cecilia@example.com Väntar sedan 2 mars 2026 kl. 10.00.")
+    assert waiting.startswith("Cecilia Ek cecilia@example.com Adressen är inte bekräftad")
+    assert "Väntar sedan 2 mars 2026 kl. 10.00." in waiting
     assert page.buttons.count("Godkänn Cecilia Ek") == page.buttons.count("Neka Cecilia Ek") == 1
 
 
@@ -412,7 +413,7 @@ async def test_whoever_demands_two_factor_without_it_is_told_and_led_to_steg_4_a
 ) -> None:
     page = await visitor.visit(RULES)
     assert "2 av 2 har inte slagit på tvåfaktorsautentisering." in page.text
-    assert "Kräver ni det leds du till Steg 4 när du sparar." in page.text
+    assert "Kräver ni det leds du till Steg 4 när du sparar," in page.text
 
     page = await visitor.submit(RULES, claim_policy="notify", requires_two_factor="on")
 

@@ -61,11 +61,11 @@ async def test_everybody_with_access_is_listed(
     assert page.title == "Vilka har åtkomst? – Exempelbygg AB – MinaSidor"
     first, second = listed(page)
     assert first == (
-        "Anna Andersson Du anna@example.com Administratör sedan 2 mars 2026."
+        "Anna Andersson Du anna@example.com Administratör, tillagd 2 mars 2026."
         " Loggade in senast 2 mars 2026."
     )
     assert second == (
-        "Bo Ek bo@example.com Användare sedan 2 mars 2026. Har aldrig loggat in. Ta bort Bo Ek"
+        "Bo Ek bo@example.com Användare, tillagd 2 mars 2026. Har aldrig loggat in. Ta bort Bo Ek"
     )
     (invited,) = page.texts("section[@aria-labelledby='invitations']//li")
     assert invited.startswith("dan@example.com Inbjuden som administratör 2 mars 2026.")
