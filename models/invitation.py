@@ -127,11 +127,12 @@ class Invitation(Model):
         The address is proven by the link. Of several at once exactly one gets the access. Raises
         AccountClosed.
         """
-        if user.email_key != self.email_key:
-            return None
         account = await CustomerAccount.get(id=self.customer_account_id)
         async with atomic():
             await User.lock(user.id)
+            # As it is now: they may have changed it since they were looked up.
+            if not await User.exists(id=user.id, email_key=self.email_key):
+                return None
             if not await account.lock():
                 raise AccountClosed
             if not await link.consume() or not await Invitation.filter(id=self.id).delete():

@@ -111,6 +111,10 @@ class Registration(Model):
         """Whether an invitation took the place of Steg 2; the address is the invited one."""
         return self.link_id is not None
 
+    def goes_on_from(self, link: EmailLink) -> bool:
+        """Whether it was begun from this invitation and is to be finished still."""
+        return self.link_id == link.id and self.finished_at is None and not self.has_run_out
+
     @property
     def has_run_out(self) -> bool:
         return clock.now() - self.started_at >= self.LIFETIME

@@ -45,6 +45,19 @@ NOTICE_SENTENCES = {
     State.REPLACED: "Det finns en nyare länk. Öppna det senaste mejlet.",
     State.VOID: "Länken gäller inte längre. Ring oss om något inte stämmer.",
 }
+# Those of an invitation. An administrator decides whether there is a new one, so none is sent from
+# here.
+INVITATION_SENTENCES = {
+    State.UNKNOWN: (
+        "Länken är inte hel. Kopiera hela adressen ur mejlet, eller be den som bjöd in dig om en "
+        "ny inbjudan."
+    ),
+    State.USED: "Inbjudan är redan besvarad. Har du tackat ja når du kundkontot när du loggar in.",
+    State.EXPIRED: "Inbjudan är för gammal. Be den som bjöd in dig att skicka en ny.",
+    State.REPLACED: "Det finns en nyare inbjudan. Öppna det senaste mejlet.",
+    State.VOID: "Inbjudan gäller inte längre. Be den som bjöd in dig att skicka en ny.",
+}
+INVITATION_CLOSED = "Kundkontot är avslutat, så inbjudan gäller inte längre."
 _REMOVED = "Användaren har redan tagits bort."
 OTHER_LINK = "Du har öppnat en annan länk i en annan flik. Det är den som visas nu."
 OPEN_AGAIN = "Sidan var öppen för länge. Öppna länken i mejlet igen."

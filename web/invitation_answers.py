@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,29 +11,33 @@ from starlette.responses import Response
 from models import EmailLink, Invitation, Registration, User, limits
 from models.email_link import Purpose, State
 from models.membership import AccountClosed, Role
+from models.user import email_key
 from web import cookies, guards, next_path, sessions
-from web.email_links import OPEN_AGAIN, Dead, OpenLink, OtherUser, opened
+from web.email_links import (
+    INVITATION_CLOSED,
+    INVITATION_SENTENCES,
+    OPEN_AGAIN,
+    Dead,
+    OpenLink,
+    OtherUser,
+    opened,
+)
+from web.forms import Form, text
 from web.login import landing
 from web.pages import Page
-from web.registration import REGISTRATION_LIFETIME
+from web.registration import REGISTRATION_LIFETIME, found
 from web.rendering import SeeOther, redirect, render
 
-# An administrator decides whether there is a new one, so none is sent from here.
-SENTENCES = {
-    State.UNKNOWN: (
-        "Länken är inte hel. Kopiera hela adressen ur mejlet, eller be den som bjöd in dig om en "
-        "ny inbjudan."
-    ),
-    State.USED: "Inbjudan är redan besvarad. Har du tackat ja når du kundkontot när du loggar in.",
-    State.EXPIRED: "Inbjudan är för gammal. Be den som bjöd in dig att skicka en ny.",
-    State.REPLACED: "Det finns en nyare inbjudan. Öppna det senaste mejlet.",
-    State.VOID: "Inbjudan gäller inte längre. Be den som bjöd in dig att skicka en ny.",
-}
-_CLOSED = "Kundkontot är avslutat, så inbjudan gäller inte längre."
+OTHER_TAB = "Du har öppnat en annan inbjudan i en annan flik. Det är den som visas nu."
 
 
 class Open(OpenLink):
     to = "invitations:answer"
+
+
+@dataclass
+class AnswerForm(Form):
+    link: str = text(20)  # the id of the one that the page showed
 
 
 class Answer(Page):
@@ -43,6 +49,7 @@ class Answer(Page):
         holder = None if identity else await User.by_email(invitation.email)
         login = request.app.url_path_for("login")
         context = {
+            "link_id": link.id,
             "customer_account_name": invitation.customer_account.name,
             "inviter_name": invitation.invited_by.name if invitation.invited_by else None,
             "administrator": invitation.role is Role.ADMINISTRATOR,
@@ -59,7 +66,7 @@ class Answer(Page):
         try:
             membership = await invitation.accept(user, link)
         except AccountClosed:
-            raise Dead(_CLOSED) from None
+            raise Dead(INVITATION_CLOSED) from None
         if membership is None:
             raise SeeOther("invitations:answer")  # which says why
         account = invitation.customer_account
@@ -101,11 +108,14 @@ class Register(Page):
         holder = await User.by_email(invitation.email)
         if request.state.identity or (holder and holder.email_confirmed_at):
             raise SeeOther("invitations:answer")
+        response = redirect(request, "registration:personal_details", whole_page=True)
+        begun = await found(request)
+        if begun and begun.goes_on_from(link):
+            return response  # with what was typed there, in another tab or before Back
         attempt = await limits.spend(limits.REGISTRATIONS.of(sessions.client(request).network))
         if attempt.refused:
             raise HTTPException(429)
         token = await Registration.accept(invitation, link)
-        response = redirect(request, "registration:personal_details", whole_page=True)
         cookies.set(response, request, "registration", token, max_age=REGISTRATION_LIFETIME)
         return response
 
@@ -115,17 +125,22 @@ async def _invitation(request: Request) -> tuple[EmailLink, Invitation]:
     if not cookies.get(request, "link"):
         raise Dead(OPEN_AGAIN)
     link = await opened(request, Purpose.INVITATION)
+    if request.method == "POST":
+        # The cookie holds the link that was opened last. Never yes or no to another one than shown.
+        form = await AnswerForm.read(request)
+        if link is None or form.link != str(link.id):
+            raise SeeOther("invitations:answer", flash=OTHER_TAB)
     user = await _signed_in(request)
-    if user and link and link.state is State.USED and link.email == user.email:
+    if user and link and link.state is State.USED and email_key(link.email) == user.email_key:
         raise SeeOther(await landing(request, user), flash="Du har redan svarat på inbjudan.")
     state = link.state if link else State.UNKNOWN
     if link is None or state is not State.OPEN:
-        raise Dead(SENTENCES[state])
+        raise Dead(INVITATION_SENTENCES[state])
     invitation = await Invitation.get(id=link.invitation_id).prefetch_related(
         "customer_account", "invited_by"
     )
     if invitation.customer_account.closed_at:
-        raise Dead(_CLOSED)
+        raise Dead(INVITATION_CLOSED)
     if user and user.email_key != invitation.email_key:
         holder = await User.by_email(invitation.email)
         meant = holder.name if holder else invitation.email

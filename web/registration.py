@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from models import (
     CustomerAccount,
+    EmailLink,
     Membership,
     Registration,
     TwoFactor,
@@ -22,8 +23,10 @@ from models import (
 from models.membership import AccountClosed
 from models.registration import AlreadyFinished, EmailInUse, NotInvited
 from models.session import How, Identity
+from models.user import email_key
 from web import claim, cookies, guards, new_password, sessions
 from web.claim import ClaimForm
+from web.email_links import INVITATION_CLOSED, INVITATION_SENTENCES, OPEN_AGAIN, Dead
 from web.forms import Form, email_error, password, text
 from web.login import landing
 from web.made_for import Conflict
@@ -34,6 +37,10 @@ from web.settings import Settings
 from web.two_factor import Enrolment, EnrolmentForm, enrol, shown_codes, too_many
 
 _log = logging.getLogger("minasidor.registration")
+OTHER_ADDRESS = (
+    "Du har öppnat en inbjudan i en annan flik. "
+    "Kontrollera e-postadressen och välj lösenordet igen."
+)
 CLAIM_TOO_OLD = "Ange kontouppgifterna igen. De gäller i en timme."
 # Seconds: longer than the registration lives, to be able to say that it ran out.
 REGISTRATION_LIFETIME = 7 * 24 * 3600
@@ -135,8 +142,9 @@ class PersonalDetails(Page):
         form = await PersonalDetailsForm.read(request)
         registration, account = await self._claimed(request, form)
         _check_made_for(request, form.customer_number, account)
-        if registration.is_invited:
-            form.email = registration.email
+        if registration.is_invited and email_key(form.email) != email_key(registration.email):
+            # Another tab has opened an invitation since this form was shown.
+            form.error, form.email = OTHER_ADDRESS, registration.email
         form.is_valid()
         if form.fits:
             await registration.keep_details(
@@ -175,10 +183,13 @@ class PersonalDetails(Page):
             raise
         except AccountClosed:
             await attempt.give_back()
+            if registration.is_invited:
+                return Dead(INVITATION_CLOSED).response(request)
             return redirect(request, "registration:account_details", flash=claim.NO_MATCH)
         except NotInvited:
             await attempt.give_back()
-            return redirect(request, "invitations:answer", whole_page=True)
+            # Said here: the cookie that brings the link to its own page may have run out by now.
+            return Dead(await _why_not_invited(registration)).response(request)
         except AlreadyFinished:
             await attempt.give_back()
             again = await found(request) or registration
@@ -359,6 +370,11 @@ async def claimed(request: Request) -> tuple[Registration, CustomerAccount]:
     if registration.customer_account is None:
         raise SeeOther("registration:account_details")
     return registration, registration.customer_account
+
+
+async def _why_not_invited(registration: Registration) -> str:
+    link = await EmailLink.get(id=registration.link_id)
+    return INVITATION_SENTENCES.get(link.state, OPEN_AGAIN)
 
 
 def _finished(request: Request) -> Response:

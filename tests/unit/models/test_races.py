@@ -628,6 +628,34 @@ async def test_an_invitation_makes_its_user_once_or_is_revoked(account: Customer
     assert made == await Membership.all().count() == await Session.all().count() == got["session"]
 
 
+async def test_one_of_many_browsers_answers_for_an_address_nobody_had_confirmed(
+    account: CustomerAccount,
+) -> None:
+    """Its user says yes, and others make user accounts of their own, by the same link."""
+    stranger = await a_user("elin@example.com")
+    invitation, link = await invited(account, stranger.email)
+    begun = []
+    for _ in range(10):
+        registration = await Registration.find(await Registration.accept(invitation, link))
+        assert registration
+        registration.given_name, registration.family_name = "Elin", "Ek"
+        begun.append(registration)
+
+    async def act(number: int) -> str:
+        if number % 2:
+            return "accepted" if await invitation.accept(stranger, link) else ""
+        return await create(begun[number // 2])
+
+    got = Counter(await at_once(act, 20))
+
+    assert got["accepted"] + got["session"] == 1
+    (membership,) = await Membership.all().prefetch_related("user")
+    assert membership.user.email_key == "elin@example.com"
+    assert (membership.user_id == stranger.id) is (got["accepted"] == 1)
+    assert await User.all().count() == 1 + got["session"]
+    assert await Session.all().count() == got["session"]
+
+
 async def test_a_customer_account_invites_as_many_as_may_be(
     account: CustomerAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
