@@ -628,8 +628,9 @@ async def test_an_invitation_makes_its_user_once_or_is_revoked(account: Customer
     assert made == await Membership.all().count() == await Session.all().count() == got["session"]
 
 
+@pytest.mark.parametrize("first", ["accepts", "registers"])
 async def test_one_of_many_browsers_answers_for_an_address_nobody_had_confirmed(
-    account: CustomerAccount,
+    first: str, account: CustomerAccount
 ) -> None:
     """Its user says yes, and others make user accounts of their own, by the same link."""
     stranger = await a_user("elin@example.com")
@@ -642,7 +643,7 @@ async def test_one_of_many_browsers_answers_for_an_address_nobody_had_confirmed(
         begun.append(registration)
 
     async def act(number: int) -> str:
-        if number % 2:
+        if number % 2 == (first == "registers"):
             return "accepted" if await invitation.accept(stranger, link) else ""
         return await create(begun[number // 2])
 
