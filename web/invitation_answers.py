@@ -136,9 +136,11 @@ async def _invitation(request: Request) -> tuple[EmailLink, Invitation]:
     state = link.state if link else State.UNKNOWN
     if link is None or state is not State.OPEN:
         raise Dead(INVITATION_SENTENCES[state])
-    invitation = await Invitation.get(id=link.invitation_id).prefetch_related(
+    invitation = await Invitation.get_or_none(id=link.invitation_id).prefetch_related(
         "customer_account", "invited_by"
     )
+    if invitation is None:  # answered or revoked this very moment
+        raise Dead(INVITATION_SENTENCES[State.VOID])
     if invitation.customer_account.closed_at:
         raise Dead(INVITATION_CLOSED)
     if user and user.email_key != invitation.email_key:

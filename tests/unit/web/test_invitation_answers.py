@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from starlette.requests import Request
 
 from models import (
     ClaimPolicy,
@@ -27,6 +28,7 @@ from models.client import Client
 from models.email_link import Purpose, State
 from tests.unit.conftest import PASSWORD, Clock, Outbox, Visitor, a_user, an_account, plain
 from tests.unit.page import Page
+from web import email_links, invitation_answers
 from web.email_links import INVITATION_CLOSED, INVITATION_SENTENCES
 from web.invitation_answers import OTHER_TAB
 from web.registration import OTHER_ADDRESS
@@ -476,6 +478,26 @@ async def test_every_dead_link_says_why(
     assert INVITATION_SENTENCES[state] in page.text
     assert (await answer(visitor, "/inbjudan/nytt-konto")).status == 410
     assert (await answer(visitor, "/inbjudan/nej")).status == 410
+
+
+async def test_revoked_this_very_moment_it_is_a_dead_link(
+    visitor: Visitor,
+    account: CustomerAccount,
+    by: Actor,
+    outbox: Outbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    invitation = await invite(account, by)
+    path = await outbox.link(CIA)
+
+    async def revoked_meanwhile(request: Request, *purposes: Purpose) -> EmailLink | None:
+        link = await email_links.opened(request, *purposes)
+        assert await invitation.revoke(by)
+        return link
+
+    monkeypatch.setattr(invitation_answers, "opened", revoked_meanwhile)
+    page = await visitor.visit(path)
+    assert (page.status, INVITATION_SENTENCES[State.VOID] in page.text) == (410, True)
 
 
 async def test_a_closed_customer_account_lets_nobody_in(
