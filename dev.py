@@ -99,10 +99,8 @@ def browser_tests() -> None:
     setup_development()
     ENV["CHROMIUM_PATH"] = browser()
     say(f"Running the browser tests with {ENV['CHROMIUM_PATH']}")
-    # Each process has a portal and a browser of its own. One more than there are processors, since
-    # much of the time is waiting: for mail, for a swap, for what must not come.
-    processes = f"--numprocesses={min(os.cpu_count() or 1, 2) + 1}"
-    pytest("tests/e2e", processes, "--dist=worksteal")
+    # Each process has a portal and a browser of its own; whoever is done takes over from the other.
+    pytest("tests/e2e", *TWO_PROCESSES, "--dist=worksteal")
 
 
 def postgres_tests() -> None:

@@ -1,6 +1,6 @@
 """The walkthroughs' portal and browser, made once, and the visitors, made anew for each test.
 
-Once in each process: `make test` shares the tests of this folder between three of them.
+Once in each process: `make test` shares the tests of this folder between two of them.
 """
 
 from __future__ import annotations

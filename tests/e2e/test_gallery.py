@@ -15,6 +15,8 @@ from web.development.gallery import State, states
 
 STATES = states()
 PAGES = list(dict.fromkeys(state.page for state in STATES))
+# Milliseconds: the overview holds a frame for each state.
+OVERVIEW = 30_000
 _AXE = "/_galleri/verktyg/axe.js"
 _RUN = """only => axe
     .run({ runOnly: only, resultTypes: ["violations"] })
@@ -108,7 +110,7 @@ def test_the_gallery_itself_is_accessible_and_narrow(visitor: Visitor) -> None:
 @both_ways
 def test_the_filter(visitor: Visitor) -> None:
     page = visitor.page
-    page.goto("/_galleri", wait_until="domcontentloaded")
+    page.goto("/_galleri", wait_until="domcontentloaded", timeout=OVERVIEW)
     count = page.get_by_role("status").first
     for words, found in (("MEJL/finns-inte", 0), ("MEJL welcome/LONG", 2)):
         page.get_by_role("searchbox").fill(words)
