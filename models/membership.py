@@ -107,10 +107,6 @@ class Membership(Model):
         indexes = (("customer_account_id",), ("status", "service_told_at", "created_at"))
 
     @property
-    def standing(self) -> Standing:
-        return standing_of(self.role, self.status)
-
-    @property
     def is_awaiting(self) -> bool:
         return self.status is Status.AWAITING_APPROVAL
 

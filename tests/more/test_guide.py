@@ -40,7 +40,6 @@ _SETTINGS = {
 # What customers may not be told of before it is there.
 _NOT_YET = {
     "BankID": "/bankid",
-    "Byt kund": "/byt-kund",
 }
 # The building takes most of it, in the first test to ask; a busy machine needs patience.
 pytestmark = pytest.mark.timeout(400)
