@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from email.utils import parseaddr
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast, get_args
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).parent.parent
@@ -18,6 +18,12 @@ PREFIX = "MINASIDOR_"
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "::1")
 _SHORTEST_SECRET = 32
 _LOWEST_PASSWORD_MINIMUM = 8  # NIST SP 800-63B-4 §3.1.1.2
+_BANKID_ADDRESSES = {
+    "test": "https://appapi2.test.bankid.com/rp/v6.0/",
+    "production": "https://appapi2.bankid.com/rp/v6.0/",
+}
+_BANKID_ROOTS = Path(__file__).parent / "bankid" / "roots"
+BankIDMode = Literal["off", "simulator", "test", "production"]
 
 
 class SettingError(Exception):
@@ -47,6 +53,13 @@ class Settings:
     support_email: str = "kundservice@atervinningsbolaget.example"
     support_hours: str = "vardagar 8–16"
     postal_address: str = "Exempelgatan 1, 111 11 Stockholm"
+    bankid_mode: BankIDMode = "off"
+    bankid_base_url: str = ""
+    bankid_ca_file: str = ""
+    bankid_cert_file: str = ""
+    bankid_key_file: str = ""
+    bankid_key_password_file: str = ""
+    bankid_require_same_ip: bool = False
 
     @property
     def development(self) -> bool:
@@ -59,6 +72,21 @@ class Settings:
     @property
     def netloc(self) -> str:
         return urlsplit(self.base_url).netloc
+
+    @property
+    def hostname(self) -> str:
+        """The portal's host name without a port, as BankID is told it."""
+        return urlsplit(self.base_url).hostname or ""
+
+    @property
+    def bankid(self) -> bool:
+        """Whether BankID is on at all."""
+        return self.bankid_mode != "off"
+
+    @property
+    def calls_bankid(self) -> bool:
+        """Whether BankID's own server is asked, with a certificate of ours; not the simulator."""
+        return self.bankid_mode in _BANKID_ADDRESSES
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -91,10 +119,25 @@ class Settings:
             support_email=read.text("SUPPORT_EMAIL", cls.support_email),
             support_hours=read.text("SUPPORT_HOURS", cls.support_hours),
             postal_address=read.text("POSTAL_ADDRESS", cls.postal_address),
+            bankid_mode=cast(
+                BankIDMode,
+                read.choice(
+                    "BANKID_MODE", get_args(BankIDMode), "simulator" if development else "off"
+                ),
+            ),
+            bankid_base_url=read.text("BANKID_BASE_URL", ""),
+            bankid_ca_file=read.text("BANKID_CA_FILE", ""),
+            bankid_cert_file=read.text("BANKID_CERT_FILE", ""),
+            bankid_key_file=read.text("BANKID_KEY_FILE", ""),
+            bankid_key_password_file=read.text("BANKID_KEY_PASSWORD_FILE", ""),
+            bankid_require_same_ip=read.boolean("BANKID_REQUIRE_SAME_IP", False),
         )
         if development:
             settings = _with_development_secrets(settings)
+        if settings.calls_bankid:
+            settings = _with_bankid_server(settings)
         _check(settings)
+        _check_bankid(settings)
         return replace(
             settings, trusted_proxies=tuple(p for p in settings.trusted_proxies if p != "none")
         )
@@ -154,6 +197,33 @@ def _check(settings: Settings) -> None:
             )
 
 
+def _check_bankid(settings: Settings) -> None:
+    if not settings.development and settings.bankid_mode in ("simulator", "test"):
+        raise SettingError(
+            f"{PREFIX}BANKID_MODE must not be {settings.bankid_mode} in production:"
+            " its BankIDs prove nobody's identity"
+        )
+    if not settings.calls_bankid:
+        return
+    if not re.fullmatch(r"https://[^\s?#@]+/", settings.bankid_base_url):
+        raise SettingError(
+            f"{PREFIX}BANKID_BASE_URL must look like {_BANKID_ADDRESSES['production']}"
+        )
+    for name, file in (
+        ("CA_FILE", settings.bankid_ca_file),
+        ("CERT_FILE", settings.bankid_cert_file),
+        ("KEY_FILE", settings.bankid_key_file),
+        ("KEY_PASSWORD_FILE", settings.bankid_key_password_file),
+    ):
+        if not file and name != "KEY_PASSWORD_FILE":
+            raise SettingError(
+                f"{PREFIX}BANKID_{name} is missing: BankID's server wants to see our certificate"
+                f" in mode {settings.bankid_mode}"
+            )
+        if file and not os.path.isfile(file):
+            raise SettingError(f"{PREFIX}BANKID_{name} names no file: {file!r}")
+
+
 def _normal_base_url(url: str) -> str:
     """As browsers write it in Origin and Host: lower case, without the scheme's own port."""
     url = url.rstrip("/").lower()
@@ -189,6 +259,17 @@ def _is_network(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _with_bankid_server(settings: Settings) -> Settings:
+    """Where the mode's server is, and the only root that may vouch for it."""
+    base_url = settings.bankid_base_url or _BANKID_ADDRESSES[settings.bankid_mode]
+    return replace(
+        settings,
+        bankid_base_url=base_url.rstrip("/") + "/",  # what is asked for is put behind it
+        bankid_ca_file=settings.bankid_ca_file
+        or str(_BANKID_ROOTS / f"{settings.bankid_mode}.pem"),
+    )
 
 
 def _with_development_secrets(settings: Settings) -> Settings:

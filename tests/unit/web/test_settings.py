@@ -24,6 +24,12 @@ PRODUCTION = {
     "MINASIDOR_SMTP_URL": "smtps://portal:p%40ss@mail.example",
     "MINASIDOR_TRUSTED_PROXIES": "127.0.0.1",
 }
+# Whether the files hold what they should is the client's matter.
+_BANKID: dict[str, str | None] = {
+    "BANKID_MODE": "production",
+    "BANKID_CERT_FILE": __file__,
+    "BANKID_KEY_FILE": __file__,
+}
 DOCUMENT = (ROOT / "docs" / "settings.md").read_text()
 ROW = re.compile(r"^\| `MINASIDOR_([A-Z_]+)` \| (.*?) \| (.*?) \| (.*?) \|$", re.MULTILINE)
 
@@ -71,6 +77,42 @@ def test_production_starts_with_what_it_must_have() -> None:
 def test_none_is_no_proxy() -> None:
     assert from_env(TRUSTED_PROXIES="none").trusted_proxies == ()
     assert from_env(TRUSTED_PROXIES="10.0.0.0/8, ::1").trusted_proxies == ("10.0.0.0/8", "::1")
+
+
+def test_bankid_is_played_in_development_and_off_in_production() -> None:
+    assert Settings.from_env({}).bankid_mode == "simulator"
+    assert Settings.from_env({}).bankid
+    assert not Settings.from_env({}).calls_bankid
+    assert from_env().bankid_mode == "off"
+    assert not from_env().bankid
+
+
+@pytest.mark.parametrize(
+    ("mode", "address"),
+    [
+        ("test", "https://appapi2.test.bankid.com/rp/v6.0/"),
+        ("production", "https://appapi2.bankid.com/rp/v6.0/"),
+    ],
+)
+def test_a_mode_brings_its_server_and_its_root(mode: str, address: str) -> None:
+    settings = from_env(ENV="development", **_BANKID | {"BANKID_MODE": mode})
+    assert settings.bankid
+    assert settings.calls_bankid
+    assert settings.bankid_base_url == address
+    assert Path(settings.bankid_ca_file).name == f"{mode}.pem"
+    assert Path(settings.bankid_ca_file).is_file()
+
+
+def test_another_server_and_another_root_are_taken() -> None:
+    own = {"BANKID_BASE_URL": "https://localhost:8443/rp/v6.0", "BANKID_CA_FILE": __file__}
+    settings = from_env(**_BANKID | own)
+    assert settings.bankid_base_url == "https://localhost:8443/rp/v6.0/"
+    assert settings.bankid_ca_file == __file__
+
+
+def test_the_host_name_is_without_port() -> None:
+    assert from_env(BASE_URL="https://minasidor.example:8443").hostname == "minasidor.example"
+    assert Settings.from_env({}).hostname == "localhost"
 
 
 @pytest.mark.parametrize(
@@ -156,6 +198,43 @@ def test_none_is_no_proxy() -> None:
             {"PASSWORD_MIN_LENGTH": "7"},
             "PASSWORD_MIN_LENGTH must be a number from 8 to 64, not '7'",
         ),
+        (
+            {"BANKID_MODE": "on"},
+            "BANKID_MODE must be off or simulator or test or production, not 'on'",
+        ),
+        *(
+            (
+                {"BANKID_MODE": mode},
+                f"BANKID_MODE must not be {mode} in production:"
+                " its BankIDs prove nobody's identity",
+            )
+            for mode in ("simulator", "test")
+        ),
+        (
+            {"BANKID_MODE": "production"},
+            "BANKID_CERT_FILE is missing: BankID's server wants to see our certificate"
+            " in mode production",
+        ),
+        (
+            {"BANKID_MODE": "production", "BANKID_CERT_FILE": __file__},
+            "BANKID_KEY_FILE is missing: BankID's server wants to see our certificate"
+            " in mode production",
+        ),
+        *(
+            (
+                _BANKID | {f"BANKID_{name}": f"{__file__}/nothing"},
+                f"BANKID_{name} names no file: '{__file__}/nothing'",
+            )
+            for name in ("CA_FILE", "CERT_FILE", "KEY_FILE", "KEY_PASSWORD_FILE")
+        ),
+        *(
+            (
+                _BANKID | {"BANKID_BASE_URL": url},
+                "BANKID_BASE_URL must look like https://appapi2.bankid.com/rp/v6.0/",
+            )
+            for url in ("http://appapi2.bankid.com/rp/v6.0/", "appapi2.bankid.com", "https://")
+        ),
+        ({"BANKID_REQUIRE_SAME_IP": "1"}, "BANKID_REQUIRE_SAME_IP must be true or false, not '1'"),
     ],
 )
 def test_says_in_one_line_what_cannot_be_right(changes: dict[str, str | None], line: str) -> None:
@@ -192,8 +271,10 @@ def test_the_document_tells_the_default(name: str) -> None:
     default = next(field.default for field in fields(Settings) if field.name == name)
     if default in ("", ()):
         assert told.startswith(("none", "made once"))
-    elif name in ("base_url", "database_url", "demo", "live_reload"):  # they follow others
-        assert told
+    elif name in ("base_url", "database_url", "demo", "live_reload", "bankid_mode"):
+        assert told  # they follow others
+    elif isinstance(default, bool):
+        assert told == f"`{str(default).lower()}`"
     else:
         assert told == f"`{default}`"
 

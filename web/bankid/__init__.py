@@ -1,0 +1,1 @@
+"""Everything that has to do with BankID, an identity that the banks in Sweden hand out."""
