@@ -55,7 +55,8 @@ def set_up(*, development: bool) -> None:
         logging.getLogger(name).propagate = True
     # Paths hold tokens: our own request line names the page instead.
     logging.getLogger("uvicorn.access").disabled = True
-    for name in ("tortoise", "aiosqlite", "asyncio"):
+    # httpx2 has a line for each request of ours; the client writes its own.
+    for name in ("tortoise", "aiosqlite", "asyncio", "httpx2"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

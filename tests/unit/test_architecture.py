@@ -109,7 +109,7 @@ def test_development_tools_are_not_loaded_in_production() -> None:
         ("argon2", {"models/passwords.py"}),
         ("zxcvbn", {"models/passwords.py"}),
         ("pyotp", {"models/totp.py", "web/development/codes.py"}),
-        ("cryptography", {"models/keys.py"}),
+        ("cryptography", {"models/keys.py", "web/bankid/certificate.py"}),
         (
             "itsdangerous",
             {
@@ -121,7 +121,7 @@ def test_development_tools_are_not_loaded_in_production() -> None:
                 "web/signing.py",
             },
         ),
-        ("markupsafe", {"web/rendering.py", "web/two_factor.py"}),
+        ("markupsafe", {"web/bankid/qr.py", "web/rendering.py", "web/two_factor.py"}),
         ("aiosmtplib", {"web/jobs/mail.py"}),
         (
             "secrets",
