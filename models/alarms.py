@@ -32,3 +32,9 @@ async def ring_once_an_hour(subject: str, text: str, *, kind: str) -> None:
     """Ring, unless that kind of alarm has rung within the hour."""
     if not (await limits.spend(limits.ALARM.of(kind))).refused:
         await ring(subject, text)
+
+
+async def ring_once_a_day(subject: str, text: str, *, kind: str) -> None:
+    """Ring, unless that kind of alarm has rung within the day: for what can wait till morning."""
+    if not (await limits.spend(limits.DAILY_ALARM.of(kind))).refused:
+        await ring(subject, text)

@@ -113,6 +113,7 @@ WRONG_CODES = Limit("notice: wrong codes, user", 3, _HOUR, refuses=False)
 
 # One alarm of a kind an hour is enough to wake somebody.
 ALARM = Limit("alarm: kind", 1, _HOUR)
+DAILY_ALARM = Limit("alarm: kind that has days", 1, _DAY)
 
 
 class Spent(Model):

@@ -11,9 +11,12 @@ from starlette.middleware import Middleware
 
 from models import databases, keys
 from web import customer_pages, errors, rendering
+from web.bankid import certificate
+from web.jobs.certificate import CertificateWorker
 from web.jobs.mail import MailWorker
 from web.jobs.reminders import ReminderWorker
 from web.jobs.retention import RetentionWorker
+from web.jobs.worker import Worker
 from web.mail import Composer
 from web.middleware.body import Body
 from web.middleware.failures import Failures
@@ -49,13 +52,18 @@ def create_app(settings: Settings) -> Starlette:
     app.state.templates = rendering.environment(settings)
     app.state.composer = Composer(settings, app.state.templates, app.url_path_for)
     app.state.mail_worker = MailWorker(settings, app.state.composer)
+    app.state.bankid_until = (
+        certificate.expires(settings.bankid_cert_file) if settings.calls_bankid else None
+    )
     return app
 
 
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     await databases.open(app.state.settings.database_url)
-    workers = (app.state.mail_worker, RetentionWorker(), ReminderWorker())
+    workers: list[Worker] = [app.state.mail_worker, RetentionWorker(), ReminderWorker()]
+    if app.state.bankid_until:
+        workers.append(CertificateWorker(app.state.bankid_until))
     for worker in workers:
         worker.start()
     try:

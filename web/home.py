@@ -12,6 +12,7 @@ from models.email_link import Purpose
 from models.limits import Limit
 from models.recovery_code import RecoveryCode
 from models.waiting import ANSWER_WITHIN
+from web.bankid import certificate
 from web.pages import Page
 from web.rendering import render
 
@@ -57,7 +58,10 @@ async def alive(request: Request) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """/readyz: the database answers, its schema is this version's, and the mail worker runs."""
+    """/readyz: the database answers, its schema is this version's, and the mail worker runs.
+
+    A certificate that runs out is no reason to send nobody here: e-mail logs in without it.
+    """
     try:
         await databases.fetch("SELECT 1 AS one")
         current = not await databases.pending()
@@ -67,4 +71,5 @@ async def ready(request: Request) -> Response:
         return PlainTextResponse("the database wants 'minasidor migrate'\n", 503)
     if not request.app.state.mail_worker.is_running:
         return PlainTextResponse("the mail worker has stopped\n", 503)
-    return PlainTextResponse("ready\n")
+    warning = certificate.warning(request.app.state.bankid_until)
+    return PlainTextResponse(f"ready, but {warning}\n" if warning else "ready\n")

@@ -1,10 +1,12 @@
 """What a load balancer asks."""
 
+from datetime import timedelta
+
 import pytest
 from starlette.applications import Starlette
 
-from models import databases
-from tests.unit.conftest import Visitor
+from models import clock, databases
+from tests.unit.conftest import Clock, Visitor
 
 pytestmark = pytest.mark.anyio
 
@@ -27,6 +29,27 @@ async def test_alive_whatever_the_host_is_called(visitor: Visitor) -> None:
 
 async def test_ready_when_everything_is(visitor: Visitor, working: None) -> None:
     assert (await visitor.get("/readyz")).text == "ready\n"
+
+
+@pytest.mark.parametrize(
+    ("left", "text"),
+    [
+        (timedelta(days=30), "ready\n"),
+        (timedelta(days=29, hours=23), "ready, but BankID's certificate runs out in 29 days\n"),
+        (timedelta(days=1), "ready, but BankID's certificate runs out in 1 day\n"),
+        (
+            timedelta(hours=1),
+            "ready, but BankID's certificate runs out in less than a day\n",
+        ),
+        (timedelta(), "ready, but BankID's certificate has run out\n"),
+    ],
+)
+async def test_ready_also_when_bankids_certificate_runs_out(
+    visitor: Visitor, app: Starlette, working: None, time: Clock, left: timedelta, text: str
+) -> None:
+    app.state.bankid_until = clock.now() + left
+    answer = await visitor.get("/readyz")
+    assert (answer.status_code, answer.text) == (200, text)
 
 
 async def test_not_ready_while_the_mail_worker_stands(
