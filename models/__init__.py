@@ -1,5 +1,7 @@
 """The domain: what a customer account, a user and a registration are and may do."""
 
+from models.bankid_flow import BankIDFlow
+from models.bankid_identity import BankIDIdentity
 from models.customer_account import Address, ClaimPolicy, CustomerAccount
 from models.email_link import EmailLink
 from models.event import Event
@@ -16,6 +18,8 @@ from models.user import TwoFactor, User
 
 __all__ = [
     "Address",
+    "BankIDFlow",
+    "BankIDIdentity",
     "ClaimPolicy",
     "CustomerAccount",
     "EmailLink",

@@ -8,6 +8,7 @@ from typing import Any
 from tortoise.expressions import Q
 from tortoise.models import Model
 
+from models.bankid_identity import BankIDIdentity
 from models.email_link import EmailLink, Purpose
 from models.event import Event
 from models.invitation import Invitation
@@ -53,6 +54,16 @@ PARTS: dict[str, Part] = {
             "email_key": _TWICE,
             "former_email_key": "somebody else has proven that it is theirs",
             "password_hash": _SECRET,
+        },
+    ),
+    "bankid": Part(
+        BankIDIdentity,
+        ("name", "linked_at", "last_used_at"),
+        {
+            "id": _OURS,
+            "user_id": _OURS,
+            "person_key": _TWICE,
+            "person_encrypted": "handed over in clear, as personal_number",
         },
     ),
     "customer_accounts": Part(
@@ -130,9 +141,16 @@ PARTS: dict[str, Part] = {
         Registration,
         (
             *("started_at", "claimed_at", "finished_at", "customer_account__name", "is_linking"),
+            "identified_at",
             *("given_name", "family_name", "phone", "email"),
         ),
-        {"id": _OURS, "user_id": _OURS, "link_id": _OURS, "token_hash": _SECRET},
+        {
+            "id": _OURS,
+            "user_id": _OURS,
+            "link_id": _OURS,
+            "token_hash": _SECRET,
+            "person_encrypted": "erased when it is finished",
+        },
     ),
     "events": Part(
         Event,
@@ -152,6 +170,9 @@ async def everything(user: User) -> dict[str, Rows]:
     found = {name: await _rows(part, user) for name, part in PARTS.items() if name != "events"}
     # Not as they are: from where somebody else did something is theirs.
     events = [asdict(happened) for happened in await Event.history(user.id, most=MOST)]
+    for row in found["bankid"]:
+        bankid = await BankIDIdentity.get(user_id=user.id)
+        row["personal_number"] = bankid.person.personal_number
     return {**found, "events": events}
 
 

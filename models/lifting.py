@@ -111,10 +111,9 @@ async def of_user(email: str, address: str = "") -> Whose:
         claimed = Event.filter(user_id=user.id, customer_account_id__not_isnull=True).distinct()
         for account_id in await claimed.values_list("customer_account_id", flat=True):
             uses.append(limits.ADMITTED.of(str(user.id), str(account_id)))
-        uses += [
-            limits.LOGIN_BY_KNOWN_DEVICE.of(key, device.device_hash)
-            for device in await KnownDevice.filter(user_id=user.id)
-        ]
+        for device in await KnownDevice.filter(user_id=user.id):
+            uses.append(limits.LOGIN_BY_KNOWN_DEVICE.of(key, device.device_hash))
+            uses.append(limits.BANKID_BY_BROWSER.of(device.device_hash))
     uses += [limits.LOGIN_BY_USER_AND_ADDRESS.of(key, network) for network in sorted(networks)]
     return Whose(uses, user_id=user.id if user else None, client_address=address)
 
@@ -135,6 +134,7 @@ def of_address(address: str) -> Whose:
     network = Client(address).network
     by_address = (
         limits.LOGIN_BY_ADDRESS,
+        limits.BANKID_BY_ADDRESS,
         limits.CLAIM_HOURLY,
         limits.CLAIM_DAILY,
         limits.REGISTRATIONS,

@@ -73,6 +73,10 @@ LOGIN_BY_KNOWN_DEVICE = Limit("login: user and known device", 20, _HOUR)
 LOGIN_BY_ADDRESS = Limit("login: client address", 30, _minutes(5))
 LOGIN_BY_SITE = Limit("login: whole site", 1000, _minutes(5), refuses=False)
 
+# Identifications with BankID that are begun; one that is finished does not count.
+BANKID_BY_ADDRESS = Limit("BankID: client address", 10, _minutes(5))
+BANKID_BY_BROWSER = Limit("BankID: browser", 20, _HOUR)
+
 # Codes from the app and recovery codes, per user.
 CODE_SOON = Limit("code: user, 5 minutes", 5, _minutes(5))
 CODE_HOURLY = Limit("code: user, hour", 20, _HOUR)
@@ -165,6 +169,11 @@ class Attempt:
 
 class _Refused(Exception):
     pass
+
+
+async def give_back(*uses: Use) -> None:
+    """What was spent by an earlier request turned out right: it does not count."""
+    await _give_back(list(uses))
 
 
 async def spend(*uses: Use) -> Attempt:

@@ -16,7 +16,8 @@ from models.user import TwoFactor
 # Raw, at a fifth of the ORM's cost: an account may have thousands of users.
 _MEMBERS = """
     SELECT m.id, m.user_id, m.role, m.status, m.created_at, u.given_name, u.family_name, u.email,
-           u.email_confirmed_at, u.last_login_at, u.two_factor, u.closes_at
+           u.email_confirmed_at, u.last_login_at, u.two_factor, u.closes_at,
+           u.password_hash = '' AS is_passwordless
     FROM memberships m JOIN users u ON u.id = m.user_id
     WHERE m.customer_account_id = ?"""
 _COUNT = """
@@ -24,8 +25,8 @@ _COUNT = """
            COUNT(CASE WHEN m.role = 'administrator' AND u.closes_at IS NULL THEN 1 END)
                AS administrators,
            COUNT(CASE WHEN m.status <> 'active' THEN 1 END) AS waiting,
-           COUNT(CASE WHEN m.status = 'active' AND u.two_factor <> 'on' THEN 1 END)
-               AS without_two_factor
+           COUNT(CASE WHEN m.status = 'active' AND u.two_factor <> 'on' AND u.password_hash <> ''
+                 THEN 1 END) AS without_two_factor
     FROM memberships m JOIN users u ON u.id = m.user_id
     WHERE m.customer_account_id = ?"""
 # Of each invitation the newest link, and whether its mail has failed for good.
@@ -52,7 +53,7 @@ class Member:
     is_waiting: bool
     since: datetime
     last_login_at: datetime | None
-    has_two_factor: bool
+    has_two_factor: bool  # also where BankID, which is two factors, is the only way in
     has_proven_email: bool
     is_closing: bool  # has closed the user account, and may still undo that
 
@@ -71,7 +72,7 @@ class Member:
             row["status"] != Status.ACTIVE,
             moment(row["created_at"]),
             _moment(row["last_login_at"]),
-            row["two_factor"] == TwoFactor.ON,
+            row["two_factor"] == TwoFactor.ON or bool(row["is_passwordless"]),
             row["email_confirmed_at"] is not None,
             row["closes_at"] is not None,
         )

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from models import access, clock, closing, notice
 from models.access import Actor
+from models.bankid_identity import BankIDIdentity
 from models.customer_account import CustomerAccount
 from models.databases import atomic
 from models.email_link import EmailLink, Purpose
@@ -30,6 +31,7 @@ async def freeze(user: User, operator: str) -> bool:
         await EmailLink.void_all(user.id)
         _ = await closing.open_again(user.id)
         await revoke_invitations_of(user.id)
+        await BankIDIdentity.forget_new(user)
         await Event.record("user.frozen_by_operator", user=user, operator=operator)
         link, token = await EmailLink.issue(
             Purpose.RESET_PASSWORD, email=user.email, user_id=user.id

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from models import clock, closing, email_change, limits, notice, password_change
+from models.bankid_identity import BankIDIdentity
 from models.claim import prove
 from models.client import Client
 from models.databases import atomic
@@ -87,6 +88,7 @@ async def freeze(link: EmailLink) -> bool:
         await RecoveryCode.hide(user.id)
         _ = await closing.open_again(user.id)  # whoever closed it was not the user either
         await revoke_invitations_of(user.id)  # nor whoever invited, perhaps
+        await BankIDIdentity.forget_new(user)  # nor whose BankID was linked of late
         await Event.record("user.frozen", user=user)
         await _send("frozen", user)
     return True

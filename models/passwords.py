@@ -55,10 +55,13 @@ async def hashed(password: str) -> str:
 
 
 async def matches(password_hash: str | None, password: str) -> bool:
-    """Whether this is the password. Takes as long for `None` (nobody by that name). Raises Busy."""
-    return await _in_thread(partial(_matches, password_hash or _dummy(), _normal(password))) and (
-        password_hash is not None
-    )
+    """Whether this is the password. Raises Busy.
+
+    Takes as long for None (nobody by that name), and for "" (a user who has no password).
+    """
+    return await _in_thread(
+        partial(_matches, password_hash or _dummy(), _normal(password))
+    ) and bool(password_hash)
 
 
 def needs_rehash(password_hash: str) -> bool:

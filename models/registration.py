@@ -10,6 +10,7 @@ from tortoise.exceptions import IntegrityError
 from tortoise.models import Model
 
 from models import clock, email_takeover, limits, passwords, tokens
+from models.bankid_identity import BankIDIdentity, Person
 from models.claim import prove
 from models.client import Client
 from models.customer_account import CustomerAccount
@@ -38,13 +39,14 @@ class AlreadyFinished(Exception):
 class Registration(Model):
     """Kept on the server and found through a random token in a cookie, so that nothing is lost.
 
-    Never a password or the four digits in it.
+    Never a password or the four digits in it; who somebody is by BankID is encrypted.
     """
 
     LIFETIME: ClassVar[timedelta] = timedelta(hours=24)
     CLAIM_LIFETIME: ClassVar[timedelta] = timedelta(
         hours=1
     )  # for carrying the claim through a login
+    PERSON_LIFETIME: ClassVar[timedelta] = timedelta(minutes=30)
 
     id = fields.IntField(primary_key=True)
     token_hash = fields.CharField(max_length=64, unique=True)
@@ -58,6 +60,9 @@ class Registration(Model):
     phone = fields.CharField(max_length=20, default="")
     email = fields.CharField(max_length=254, default="")
     is_linking = fields.BooleanField(default=False)  # the claim waits for its holder's login
+    # Who it is, where BankID takes the place of a password.
+    person_encrypted: bytes | None = fields.BinaryField(null=True)
+    identified_at = fields.DatetimeField(null=True)
     # The invitation that took the place of Steg 2.
     link: fields.ForeignKeyNullableRelation[EmailLink] = fields.ForeignKeyField(
         "models.EmailLink", null=True, related_name="registrations", on_delete=fields.SET_NULL
@@ -135,6 +140,42 @@ class Registration(Model):
             == 1
         )
 
+    async def identify(self, person: Person) -> None:
+        """'Registrera dig med BankID': from now on BankID takes the place of a password."""
+        self.person_encrypted = person.sealed(f"registration:{self.id}")
+        self.identified_at = clock.now()
+        self.given_name = self.given_name or person.given_name[:80]
+        self.family_name = self.family_name or person.family_name[:80]
+        await Registration.filter(id=self.id, finished_at=None).update(
+            person_encrypted=self.person_encrypted,
+            identified_at=self.identified_at,
+            given_name=self.given_name,
+            family_name=self.family_name,
+        )
+
+    @property
+    def is_by_bankid(self) -> bool:
+        """Whether it was begun with BankID, however long ago."""
+        return self.person_encrypted is not None
+
+    @property
+    def person(self) -> Person | None:
+        """Who it is by BankID: for half an hour after they proved it."""
+        if self.person_encrypted is None or self.identified_at is None:
+            return None
+        if clock.now() - self.identified_at >= self.PERSON_LIFETIME:
+            return None
+        return Person.opened(self.person_encrypted, f"registration:{self.id}")
+
+    async def await_login(self) -> None:
+        """Whoever has showed their BankID has a user account already, and logs in to it."""
+        await Registration.filter(id=self.id, finished_at=None).update(is_linking=True)
+
+    async def forget_person(self) -> None:
+        """What BankID said is not needed any more; a password takes its place."""
+        self.person_encrypted = self.identified_at = None
+        await Registration.filter(id=self.id).update(person_encrypted=None, identified_at=None)
+
     async def keep_details(self, given_name: str, family_name: str, phone: str, email: str) -> None:
         """Steg 3's fields as typed, so that Back and a reload find them again. Not the password."""
         self.given_name, self.family_name, self.phone = given_name, family_name, phone
@@ -146,8 +187,9 @@ class Registration(Model):
     async def create_user(self, password_hash: str, client: Client) -> str:
         """Steg 3: user, access, mails and session in one transaction; the session's token.
 
-        Raises EmailInUse, AccountClosed, NotInvited, or AlreadyFinished when it has made its user
-        before.
+        `password_hash`: empty for somebody who is known by BankID and chose no password. Raises
+        EmailInUse, Taken (the BankID), AccountClosed, NotInvited, or AlreadyFinished when it has
+        made its user before.
         """
         assert self.customer_account is not None  # noqa: S101 - Steg 2 comes first: the page's guard
         holder = await User.by_email(self.email)
@@ -164,7 +206,8 @@ class Registration(Model):
     async def _create_user(
         self, account: CustomerAccount, password_hash: str, client: Client
     ) -> str:
-        now = clock.now()
+        now, person = clock.now(), self.person
+        assert person or password_hash  # noqa: S101 - the page's guard: one of them logs in
         if self.is_invited and (holder := await User.by_email(self.email)):
             # Who reads the invitation has proven to read the address, which its user never did.
             await User.lock(holder.id)
@@ -181,15 +224,21 @@ class Registration(Model):
             password_hash=password_hash,
             password_changed_at=now,
             created_at=now,
+            # A code goes with a password; BankID is two factors already.
+            two_factor=TwoFactor.UNANSWERED if password_hash else TwoFactor.SKIPPED,
         )
-        _ = await Registration.filter(id=self.id).update(user_id=user.id)
+        _ = await Registration.filter(id=self.id).update(user_id=user.id, person_encrypted=None)
         await Event.record("user.created", user=user)
+        if person:
+            await BankIDIdentity.add(user.id, person, now)
+            await Event.record("bankid.linked", user=user)
         if self.is_invited:
             await self._accept_invitation(user)
         else:
             _ = await _let_in(user, account)
         await welcome(user)
-        return await Session.start(user, How.REGISTRATION, client)
+        how = How.REGISTRATION_BY_BANKID if person else How.REGISTRATION
+        return await Session.start(user, how, client)
 
     async def _accept_invitation(self, user: User) -> None:
         link = await EmailLink.get_or_none(id=self.link_id).prefetch_related("invitation")

@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from tortoise.models import Model
 
 from models import keys, notice
+from models.bankid_flow import BankIDFlow
+from models.bankid_identity import BankIDIdentity
 from models.customer_account import CustomerAccount, suffix_hash
 from models.databases import atomic, execute, fetch
 from models.event import Event
 from models.limits import Spent, SpentValue
 from models.outgoing_mail import OutgoingMail
 from models.recovery_code import RecoveryCode
+from models.registration import Registration
 from models.session import KnownDevice
 from models.totp import Totp
 from models.user import User
@@ -53,6 +56,21 @@ COLUMNS = (
         "user:{}",
     ),
     Encrypted("waiting mails", OutgoingMail, "data_encrypted", "mail", "message_id"),
+    Encrypted(
+        "persons with BankID", BankIDIdentity, "person_encrypted", "person", "user_id", "user:{}"
+    ),
+    Encrypted(
+        "persons who register", Registration, "person_encrypted", "person", "id", "registration:{}"
+    ),
+    Encrypted("orders of BankID", BankIDFlow, "order_encrypted", "bankid order", "public_id"),
+    Encrypted(
+        "persons who identify themselves",
+        BankIDFlow,
+        "person_encrypted",
+        "person",
+        "public_id",
+        "flow:{}",
+    ),
     Encrypted(
         "four digits of sole traders",
         CustomerAccount,
@@ -118,10 +136,11 @@ class Repeppered:
     """What a new pepper came to."""
 
     accounts: int = 0
-    unreadable: int = 0  # accounts: their four digits cannot be decrypted
+    unreadable: int = 0  # four digits of accounts, and persons, that cannot be decrypted
     codes: int = 0
     users_told: int = 0
     devices: int = 0
+    bankids: int = 0
 
 
 async def repepper(operator: str) -> Repeppered:
@@ -135,6 +154,7 @@ async def repepper(operator: str) -> Repeppered:
     done = Repeppered()
     async with atomic():
         await _renew_codes(done)
+        await _rehash_persons(done)
         done.devices = await KnownDevice.all().delete()
         await Spent.all().delete()
         await SpentValue.all().delete()
@@ -155,6 +175,17 @@ async def _renew_codes(done: Repeppered) -> None:
         await notice.tell(user, "recovery_codes_gone")
         done.users_told += 1
     done.codes = await saved.delete()
+
+
+async def _rehash_persons(done: Repeppered) -> None:
+    for identity in await BankIDIdentity.all():
+        try:
+            renewed = identity.person.key
+        except keys.UnknownKey:
+            done.unreadable += 1
+            continue
+        await BankIDIdentity.filter(id=identity.id).update(person_key=renewed)
+        done.bankids += 1
 
 
 async def _rehash_accounts(done: Repeppered) -> None:

@@ -9,6 +9,8 @@ from datetime import timedelta
 from tortoise.models import Model
 
 from models import clock, closing
+from models.bankid_flow import BankIDFlow
+from models.bankid_identity import BankIDIdentity
 from models.customer_account import Address, CustomerAccount
 from models.databases import execute, fetch
 from models.email_link import TRIED_FOR, EmailLink, Purpose
@@ -81,6 +83,13 @@ PERIODS = (
         "started_at <= ?",
         Registration.LIFETIME,
         "so that a reload or a crash loses nothing",
+    ),
+    Period(
+        "identifications",
+        BankIDFlow,
+        "begun_at <= ?",
+        BankIDFlow.KEPT,
+        "so that each page of an identification can say what became of it",
     ),
     Period(
         "half_logins",
@@ -198,6 +207,7 @@ KEPT = {
     Address: "with the customer account",
     User: "until the user closes it, and then as long as that can be undone: models/closing.py",
     Membership: "until it is removed, or its user erased",
+    BankIDIdentity: "until the user unlinks it, or is erased",
     Totp: "the active one: while two-factor is on",
     RecoveryCode: "those in use: while two-factor is on; readable for an hour at most",
     Switch: "one row a switch, of nobody",

@@ -27,6 +27,17 @@ class How(StrEnum):
     REGISTRATION = "registration"
     PASSWORD = "password"  # noqa: S105 - the name of a method
     PASSWORD_AND_CODE = "password and code"  # noqa: S105 - the name of a method
+    BANKID = "bankid"
+    REGISTRATION_BY_BANKID = "bankid registration"
+
+    @property
+    def is_by_bankid(self) -> bool:
+        """Whether two factors were proven, of which the portal keeps none."""
+        return self in (How.BANKID, How.REGISTRATION_BY_BANKID)
+
+    @property
+    def is_registration(self) -> bool:
+        return self in (How.REGISTRATION, How.REGISTRATION_BY_BANKID)
 
 
 # Raw, as is all that each login writes: at a third of the ORM's cost.
@@ -88,7 +99,7 @@ class Session(Model):
             Event.recording("login", user_id=user.id, how=how, user_agent=agent),
         ]
         unusual = await login_notices.Unusual.of(user, client, KnownDevice.hashed(client.device))
-        if how is How.REGISTRATION or not unusual:
+        if how.is_registration or not unusual:
             await execute_if(guard, *statements)
             return token
         async with atomic():
@@ -339,6 +350,7 @@ class Identity:
     user: SignedInUser
     customer_account: ReachedAccount | None
     awaited: AwaitedAccount | None  # in its place, where that was asked for
+    how: How
     authenticated_at: datetime
     remembered: bool
     has_switched: bool = False  # the account is another one than in the request before
@@ -361,19 +373,21 @@ class Identity:
 
     @property
     def lacks_two_factor(self) -> bool:
-        """Whether the customer account asks for two-factor and the user has none."""
+        """Whether the customer account asks for two-factor, and neither has the user turned it on
+        nor did they log in with BankID, which is two factors."""
         account = self.customer_account
-        return account is not None and account.requires_two_factor and not self.user.has_two_factor
+        proven = self.user.has_two_factor or self.how.is_by_bankid
+        return account is not None and account.requires_two_factor and not proven
 
     @property
     def is_recent(self) -> bool:
-        """Whether the password was given within the last ten minutes."""
+        """Whether the user has proven who they are within the last ten minutes."""
         return clock.now() - self.authenticated_at <= Session.RECENT
 
 
 # With a customer number: that account, if the user reaches it. Without: the one last visited.
 _RESUME = """
-    SELECT s.id AS session_id, s.created_at, s.seen_at, s.authenticated_at, s.remembered,
+    SELECT s.id AS session_id, s.created_at, s.seen_at, s.authenticated_at, s.remembered, s.how,
            u.id AS user_id, u.given_name, u.family_name, u.email, u.email_confirmed_at,
            u.two_factor, u.closes_at, u.active_customer_account_id,
            m.id AS membership_id, m.role, m.status, a.id AS customer_account_id,
@@ -431,6 +445,7 @@ async def resume(token: str, customer_number: str | None = None) -> Identity | N
         ),
         customer_account=account,
         awaited=_awaited(row),
+        how=How(row["how"]),
         authenticated_at=moment(row["authenticated_at"]),
         remembered=remembered,
         has_switched=account is not None and before not in (None, account.id),
@@ -465,12 +480,14 @@ def _lives(created: datetime, seen: datetime, *, remembered: bool) -> bool:
     return now - seen < idle and now - created < longest
 
 
-async def authenticated_again(identity: Identity) -> str | None:
-    """The password was given again: a new token for the same session (ASVS 7.2.4).
+async def authenticated_again(identity: Identity, how: How | None = None) -> str | None:
+    """Who it is was proven again: a new token for the same session (ASVS 7.2.4).
 
-    None when the session has ended, or got another token, while the password was checked.
+    `how`: what the session counts as from now on, if it was proven in a stronger way. None when the
+    session has ended, or got another token, while it was checked.
     """
     token = tokens.new()
     same = Session.filter(id=identity.session_id, token_hash=identity.token_hash)
-    renewed = await same.update(token_hash=tokens.hashed(token), authenticated_at=clock.now())
+    changes = {"token_hash": tokens.hashed(token), "authenticated_at": clock.now()}
+    renewed = await same.update(**changes, **({"how": how} if how else {}))
     return token if renewed else None

@@ -38,7 +38,7 @@ class User(Model):
     given_name = fields.CharField(max_length=80)
     family_name = fields.CharField(max_length=80)
     phone = fields.CharField(max_length=20, default="")
-    password_hash = fields.CharField(max_length=200)
+    password_hash = fields.CharField(max_length=200)  # empty: logs in with BankID only
     password_changed_at = fields.DatetimeField()
     password_reset_at = fields.DatetimeField(null=True)  # by a mailed link, the last time
     two_factor = fields.CharEnumField(TwoFactor, max_length=10, default=TwoFactor.UNANSWERED)
@@ -100,6 +100,11 @@ class User(Model):
             )
             self.password_hash = renewed
         return True
+
+    @property
+    def is_passwordless(self) -> bool:
+        """Whether BankID is the only way in."""
+        return self.password_hash == ""
 
     @property
     def has_two_factor(self) -> bool:

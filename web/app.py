@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from models import databases, keys
 from web import customer_pages, errors, rendering
 from web.bankid import certificate
+from web.bankid import service as bankid
 from web.jobs.certificate import CertificateWorker
 from web.jobs.mail import MailWorker
 from web.jobs.reminders import ReminderWorker
@@ -49,6 +50,7 @@ def create_app(settings: Settings) -> Starlette:
         lifespan=_lifespan,
     )
     app.state.settings = settings
+    app.state.bankid = bankid.reach(settings, app)
     app.state.templates = rendering.environment(settings)
     app.state.composer = Composer(settings, app.state.templates, app.url_path_for)
     app.state.mail_worker = MailWorker(settings, app.state.composer)
@@ -69,6 +71,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        if app.state.bankid:
+            await app.state.bankid.client.close()
         for worker in workers:
             await worker.stop()
         await databases.close()

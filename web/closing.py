@@ -1,4 +1,4 @@
-"""Avsluta användarkontot: closing it with the password (and code), and undoing that."""
+"""Avsluta användarkontot: closing it with the password (and code), or BankID; undoing that."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from models import User, closing
 from web import cookies, guards
+from web.forms import Form
 from web.pages import Page
 from web.rendering import date_and_time, redirect, render
 from web.two_factor import PasswordForm, ProofForm, prove
@@ -23,6 +24,8 @@ class Close(Page):
         user = await _user(request)
         if user.closes_at:
             return render(request, "closing/undo.html", {"erased_at": user.closes_at}, secret=True)
+        if user.is_passwordless:
+            guards.recently_confirmed(request)
         return await self._page(request, user, _form_for(user)())
 
     async def post(self, request: Request) -> Response:
@@ -31,7 +34,7 @@ class Close(Page):
             return redirect(request, "closing:close")
         form = await _form_for(user).read(request)
         relied_on = await closing.relying_on(user.id)
-        proven = None if relied_on else await prove(user.id, form)
+        proven = None if relied_on else await _prove(request, user, form)
         if proven is None:
             return await self._page(request, user, form, 422)
         try:
@@ -47,13 +50,14 @@ class Close(Page):
         return response
 
     async def _page(
-        self, request: Request, user: User, form: PasswordForm, status_code: int = 200
+        self, request: Request, user: User, form: Form, status_code: int = 200
     ) -> Response:
         relying = await closing.relying_on(user.id)
         if relying and status_code >= 400:
             form.errors, form.error = {}, ONLY_ADMINISTRATOR
         context = {
             "form": form,
+            "with_password": isinstance(form, PasswordForm),
             "with_code": isinstance(form, ProofForm),
             "undo_days": closing.UNDO_FOR.days,
             "relying": relying,
@@ -79,5 +83,14 @@ async def _user(request: Request) -> User:
     return await User.get(id=guards.signed_in_or_closing(request).user.id)
 
 
-def _form_for(user: User) -> type[PasswordForm]:
+def _form_for(user: User) -> type[Form]:
+    if user.is_passwordless:
+        return Form  # they have proven with BankID, a moment ago, who they are
     return ProofForm if user.has_two_factor else PasswordForm
+
+
+async def _prove(request: Request, user: User, form: Form) -> User | None:
+    if isinstance(form, PasswordForm):
+        return await prove(user.id, form)
+    guards.recently_confirmed(request)
+    return user

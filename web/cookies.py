@@ -10,7 +10,15 @@ from starlette.responses import Response
 from web.settings import Settings
 
 Name = Literal[
-    "session", "registration", "device", "login_tab", "link", "asked", "flash", "kept_form"
+    "session",
+    "registration",
+    "device",
+    "login_tab",
+    "link",
+    "asked",
+    "flash",
+    "kept_form",
+    "bankid",
 ]
 
 DEVICE_LIFETIME = 399 * 24 * 3600  # seconds; browsers cap at 400 days (RFC 6265bis §5.5)

@@ -19,6 +19,8 @@ HOW = {
     How.REGISTRATION: "när du registrerade dig",
     How.PASSWORD: "med lösenord",
     How.PASSWORD_AND_CODE: "med lösenord och engångskod",
+    How.BANKID: "med BankID",
+    How.REGISTRATION_BY_BANKID: "när du registrerade dig med BankID",
 }
 
 

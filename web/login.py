@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models import EmailLink, Registration, Totp, TwoFactor, User, login
+from models import BankIDIdentity, EmailLink, Registration, Totp, TwoFactor, User, login
+from models.bankid_identity import Person
 from models.email_link import Purpose
 from models.session import How, LoginChallenge, authenticated_again
 from models.totp import Verdict
 from models.user import active_customer_number
 from web import cookies, guards, kept_form, next_path, sessions
+from web.bankid.start import is_mobile
 from web.forms import Form, email_error, password, text
 from web.pages import Page
 from web.rendering import SeeOther, redirect, render
@@ -98,6 +100,8 @@ class Credentials(Page):
             "kept": form.kept,
             "linking": account.name if account else None,
             "ended": not form.failed and not form.kept and await _has_ended(request, form.next),
+            "bankid": await waiting_bankid(request),
+            "is_mobile": is_mobile(request),
         }
         template = "login/credentials.html"
         return render(request, template, context, status_code, whole_page=whole_page)
@@ -203,26 +207,41 @@ class ConfirmBothForm(ProofForm):
 
 
 class ConfirmIdentity(Page):
-    """Asks for the password again, and the code, before something sensitive (ASVS 7.5.1)."""
+    """Asks for the password again, and the code, before something sensitive (ASVS 7.5.1).
+
+    Or for BankID, which is both, of a user who has linked theirs.
+    """
 
     template = "login/confirm_identity.html"
 
     async def get(self, request: Request) -> Response:
         form = self._form(request)(next=next_path.kept(request.query_params.get("next", "")))
-        return render(request, self.template, {"form": form, "next": form.next})
+        return await self._page(request, form)
 
     async def post(self, request: Request) -> Response:
         form, identity = await self._form(request).read(request), guards.signed_in(request)
         form.next = next_path.kept(form.next)
         user = await prove(identity.user.id, form)
         if user is None:
-            return render(request, self.template, {"form": form, "next": form.next}, 422)
+            return await self._page(request, form, 422)
         token = await authenticated_again(identity)
         if token is None:
             raise SeeOther("login", whole_page=True)
         path = await landing(request, user, next_path.read(form.next))
         response = redirect(request, path, whole_page=True)
         return sessions.keep(response, request, token, remembered=identity.remembered)
+
+    async def _page(
+        self, request: Request, form: ConfirmPasswordForm | ConfirmBothForm, status_code: int = 200
+    ) -> Response:
+        user = await User.get(id=guards.signed_in(request).user.id)
+        context = {
+            "form": form,
+            "next": form.next,
+            "has_password": not user.is_passwordless,
+            "has_bankid": await BankIDIdentity.of_user(user.id) is not None,
+        }
+        return render(request, self.template, context, status_code)
 
     def _form(self, request: Request) -> type[ConfirmPasswordForm | ConfirmBothForm]:
         has_two_factor = guards.signed_in(request).user.has_two_factor
@@ -238,6 +257,7 @@ async def complete(
     """
     # Who has closed the user account gets no further than to undoing that.
     registration = None if user.closes_at else await waiting_claim(request)
+    bankid = None if user.closes_at else await waiting_bankid(request)
     membership = await registration.link_to(user) if registration else None
     linked = registration.customer_account if registration and membership else None
     token = await sessions.start(request, user, how, remembered=remembered)
@@ -259,10 +279,13 @@ async def complete(
     else:
         flash = None
     to = await landing(request, user, path)
+    if bankid and not await BankIDIdentity.of_user(user.id):
+        to = f"{request.app.url_path_for('bankid:offer')}?next={next_path.sign(to)}"
     response = redirect(request, to, whole_page=True, flash=flash)
-    if registration:
+    if registration and not bankid:
         cookies.delete(response, request, "registration")
-    cookies.set(response, request, "login_tab", "e-post", max_age=_YEAR)
+    tab = "bankid" if how.is_by_bankid else "e-post"
+    cookies.set(response, request, "login_tab", tab, max_age=_YEAR)
     return sessions.keep(response, request, token, remembered=remembered)
 
 
@@ -284,6 +307,13 @@ async def landing(request: Request, user: User, path: str = "") -> str:
     return str(
         url("customer_account", customer_number=number) if number else url("customer_accounts:add")
     )
+
+
+async def waiting_bankid(request: Request) -> Person | None:
+    """Whose BankID the user of this login is to be offered to link, if somebody asked for that."""
+    token = cookies.get(request, "registration")
+    registration = await Registration.find(token) if token else None
+    return registration.person if registration and registration.is_linking else None
 
 
 async def waiting_claim(request: Request) -> Registration | None:

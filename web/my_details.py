@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from models import (
+    BankIDIdentity,
     RecoveryCode,
     User,
     login,
@@ -16,6 +17,7 @@ from models import (
     totp,
     two_factor,
 )
+from models.session import Identity
 from web import devices, guards, kept_form, new_password, sessions
 from web.email_change import pending_address
 from web.forms import password
@@ -25,6 +27,7 @@ from web.rendering import redirect, render
 from web.two_factor import Enrolment, EnrolmentForm, enrol, shown_codes, too_many
 
 CHANGED = "Lösenordet är ändrat. Du är utloggad på andra enheter."
+CHOSEN = "Lösenordet är sparat. Nu kan du också logga in med e-post och lösenord."
 WRONG_PASSWORD = "Det nuvarande lösenordet stämmer inte."  # noqa: S105 - a sentence
 
 
@@ -73,23 +76,36 @@ class PersonalDetails(Page):
 @dataclass
 class PasswordForm(MyDetailsForm):
     def validate(self) -> None:
-        if not self.current_password:
-            self.errors["current_password"] = "Ange ditt nuvarande lösenord."  # noqa: S105
         if self.repeated_password != self.new_password:
             self.errors["repeated_password"] = (
                 "Lösenorden är inte lika. Skriv det nya lösenordet en gång till."  # noqa: S105
             )
 
 
+@dataclass
+class ChangeForm(PasswordForm):
+    """The current one too, of whoever has one."""
+
+    def validate(self) -> None:
+        if not self.current_password:
+            self.errors["current_password"] = "Ange ditt nuvarande lösenord."  # noqa: S105
+        super().validate()
+
+
 class Password(Page):
-    """Lösenord: the current one, a new one, and the new one again."""
+    """Lösenord: the current one, a new one, and the new one again.
+
+    Who has none, and logs in with BankID, proves anew who they are in place of the current one.
+    """
 
     async def get(self, request: Request) -> Response:
         return redirect(request, "my_details:personal_details")
 
     async def post(self, request: Request) -> Response:
         identity, user = guards.signed_in(request), await signed_in_user(request)
-        form = await PasswordForm.read(request)
+        if user.is_passwordless:
+            guards.recently_confirmed(request)
+        form = await (PasswordForm if user.is_passwordless else ChangeForm).read(request)
         form.fill(user)
         form.is_valid()
         checked = await self._check(request, user, form)
@@ -97,10 +113,13 @@ class Password(Page):
             return await page(request, user, form, status_code=422)
         password_hash = await passwords.hashed(form.new_password)
         token = await password_change.change(identity, checked, password_hash)
+        if token is None and user.is_passwordless:
+            return redirect(request, "my_details:personal_details", whole_page=True)
         if token is None:
             form.errors["current_password"] = WRONG_PASSWORD
             return await page(request, user, form, status_code=422)
-        response = redirect(request, "my_details:personal_details", whole_page=True, flash=CHANGED)
+        done = CHOSEN if user.is_passwordless else CHANGED
+        response = redirect(request, "my_details:personal_details", whole_page=True, flash=done)
         return sessions.keep(response, request, token, remembered=identity.remembered)
 
     async def _check(self, request: Request, user: User, form: PasswordForm) -> User | None:
@@ -117,6 +136,8 @@ class Password(Page):
             form.errors["new_password"] = wrong
         if form.failed:
             return None
+        if user.is_passwordless:
+            return user
         outcome = await login.check_again(user.id, form.current_password)
         if not outcome.user:
             wrong = too_many(outcome.wait) if outcome.wait else WRONG_PASSWORD
@@ -125,21 +146,21 @@ class Password(Page):
 
 
 class Credentials(Page):
-    """Inloggningsuppgifter: two-factor, its recovery codes, and turning it on."""
+    """Inloggningsuppgifter: two-factor, its recovery codes, turning it on, and BankID."""
 
     template = "my_details/credentials.html"
 
     async def get(self, request: Request) -> Response:
-        identity = guards.signed_in(request)
-        if not identity.user.has_two_factor:
+        user = await signed_in_user(request)
+        if not user.has_two_factor and not user.is_passwordless:
             guards.recently_confirmed(request)  # the page shows a secret then
-        return await self._page(request, await User.get(id=identity.user.id), EnrolmentForm())
+        return await self._page(request, user, EnrolmentForm())
 
     async def post(self, request: Request) -> Response:
         identity = guards.recently_confirmed(request)
-        if identity.user.has_two_factor:
-            return redirect(request, "my_details:credentials")
         user = await User.get(id=identity.user.id)
+        if user.has_two_factor or user.is_passwordless:
+            return redirect(request, "my_details:credentials")
         form = await EnrolmentForm.read(request)
         if await enrol(user, identity.holder, form, two_factor.turning_on(identity)):
             return redirect(
@@ -160,10 +181,16 @@ class Credentials(Page):
             "on_since": since,
             "codes_left": await RecoveryCode.left(user.id),
             **await shown_codes(request, identity),
-            "enrolment": None if since else await Enrolment.of(user, identity.holder),
+            "enrolment": await self._enrolment(user, identity) if since is None else None,
+            "has_password": not user.is_passwordless,
+            "bankid": await BankIDIdentity.of_user(user.id),
             "devices": await devices.of(identity),
         }
         return render(request, self.template, context, status_code, secret=True)
+
+    async def _enrolment(self, user: User, identity: Identity) -> Enrolment | None:
+        # A code goes with a password; BankID is two factors already.
+        return None if user.is_passwordless else await Enrolment.of(user, identity.holder)
 
 
 async def signed_in_user(request: Request) -> User:
@@ -175,5 +202,10 @@ async def page(
 ) -> Response:
     form.forget_passwords()
     pending = await pending_address(user.id)
-    context = {"form": form, "email": user.email, "pending": pending}
+    context = {
+        "form": form,
+        "email": user.email,
+        "pending": pending,
+        "has_password": not user.is_passwordless,
+    }
     return render(request, "my_details/personal_details.html", context, status_code, secret=True)

@@ -72,6 +72,28 @@ NOTICES = {
         "Någon angav rätt lösenord till ditt konto, men fel engångskod tre gånger, senast {at}.",
         "Ingen har loggat in.",
     ),
+    "bankid_linked": Notice(
+        "BankID är kopplat till ditt konto",
+        "BankID för {bankid_name} kopplades till ditt konto {at}.",
+        "Från och med nu går det att logga in på kontot med det, utan lösenord.",
+    ),
+    "bankid_unlinked": Notice(
+        "BankID är borttaget från ditt konto",
+        "BankID togs bort från ditt konto {at}. Du är utloggad på andra enheter.",
+        "Nu loggar du in med e-post och lösenord.",
+    ),
+    "bankid_risk": Notice(
+        "Ovanlig inloggning med BankID",
+        "Någon identifierade sig med ditt BankID {at}. BankID bedömer att risken var högre än "
+        "vanligt.",
+        "Var det du behöver du inte göra något. Har någon ringt eller skrivit och bett dig att "
+        "identifiera dig? Ring din bank.",
+    ),
+    "unfrozen_by_bankid": Notice(
+        "Ditt konto är öppet igen",
+        "Någon öppnade ditt konto {at} genom att identifiera sig med ditt BankID.",
+        "Det gamla lösenordet fungerar inte längre. Välj ett nytt under Mina uppgifter.",
+    ),
     "limit_reached": Notice(
         "Många misslyckade inloggningar på ditt konto",
         "Någon har försökt logga in på ditt konto många gånger med fel lösenord, senast {at}.",

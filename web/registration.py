@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from models import (
+    BankIDIdentity,
     CustomerAccount,
     EmailLink,
     Membership,
@@ -20,11 +21,14 @@ from models import (
     passwords,
     two_factor,
 )
+from models.bankid_flow import Intent
+from models.bankid_identity import Taken
 from models.membership import AccountClosed
 from models.registration import AlreadyFinished, EmailInUse, NotInvited
 from models.session import How, Identity
 from models.user import email_key
 from web import claim, cookies, guards, new_password, sessions
+from web.bankid.start import begin, login_path
 from web.claim import ClaimForm
 from web.email_links import INVITATION_CLOSED, INVITATION_SENTENCES, OPEN_AGAIN, Dead
 from web.forms import Form, email_error, password, text
@@ -41,6 +45,11 @@ OTHER_ADDRESS = (
     "Du har öppnat en inbjudan i en annan flik. "
     "Kontrollera e-postadressen och välj lösenordet igen."
 )
+IDENTIFIED_TOO_LONG_AGO = (
+    "Det har gått mer än en halvtimme sedan du identifierade dig. "
+    "Identifiera dig med BankID igen, eller välj ett lösenord."
+)
+BANKID_IN_USE = "Ditt BankID är redan kopplat till ett konto. Logga in med det."
 CLAIM_TOO_OLD = "Ange kontouppgifterna igen. De gäller i en timme."
 # Seconds: longer than the registration lives, to be able to say that it ran out.
 REGISTRATION_LIFETIME = 7 * 24 * 3600
@@ -69,15 +78,9 @@ class Method(Page):
     async def post(self, request: Request) -> Response:
         if request.state.identity:
             return redirect(request, "registration:method")
-        registration = await found(request)
-        response = redirect(request, "registration:account_details")
-        if registration is None or registration.finished_at or registration.has_run_out:
-            attempt = await limits.spend(limits.REGISTRATIONS.of(sessions.client(request).network))
-            if attempt.refused:
-                raise HTTPException(429)
-            token = await Registration.start()
-            cookies.set(response, request, "registration", token, max_age=REGISTRATION_LIFETIME)
-        return response
+        registration, token = await begun(request)
+        await registration.forget_person()  # 'med E-post': a password is chosen instead
+        return keep(redirect(request, "registration:account_details"), request, token)
 
 
 class AccountDetails(Page):
@@ -108,6 +111,8 @@ class AccountDetails(Page):
 
 @dataclass
 class PersonalDetailsForm(PersonForm):
+    """Steg 3. A password that is left out may be left out where BankID takes its place."""
+
     customer_number: str = text(20)
     email: str = text(254)
     password: str = password()
@@ -142,6 +147,7 @@ class PersonalDetails(Page):
         form = await PersonalDetailsForm.read(request)
         registration, account = await self._claimed(request, form)
         _check_made_for(request, form.customer_number, account)
+        person = registration.person
         if registration.is_invited and email_key(form.email) != email_key(registration.email):
             # Another tab has opened an invitation since this form was shown.
             form.error, form.email = OTHER_ADDRESS, registration.email
@@ -150,7 +156,10 @@ class PersonalDetails(Page):
             await registration.keep_details(
                 form.given_name, form.family_name, form.phone, form.email
             )
-        await form.check_password(request.app.state.settings, account)
+        if form.password or not registration.is_by_bankid:
+            await form.check_password(request.app.state.settings, account)
+        elif person is None:
+            form.error = IDENTIFIED_TOO_LONG_AGO
         if form.failed:
             return self._page(request, form, registration, status_code=422)
         return await self._create(request, registration, form)
@@ -176,7 +185,7 @@ class PersonalDetails(Page):
             form.error = too_many(attempt.wait)
             return self._page(request, form, registration, status_code=422)
         try:
-            password_hash = await passwords.hashed(form.password)
+            password_hash = await passwords.hashed(form.password) if form.password else ""
             token = await registration.create_user(password_hash, sessions.known_client(request))
         except passwords.Busy:
             await attempt.give_back()
@@ -190,6 +199,9 @@ class PersonalDetails(Page):
             await attempt.give_back()
             # Said here: the cookie that brings the link to its own page may have run out by now.
             return Dead(await _why_not_invited(registration)).response(request)
+        except Taken:
+            await attempt.give_back()
+            return redirect(request, login_path(request), whole_page=True, flash=BANKID_IN_USE)
         except AlreadyFinished:
             await attempt.give_back()
             again = await found(request) or registration
@@ -199,7 +211,11 @@ class PersonalDetails(Page):
                 return redirect(request, "invitations:answer", whole_page=True)
             return self._page(request, form, registration, status_code=422, email_in_use=True)
         await attempt.give_back()
-        response = redirect(request, "registration:two_factor", whole_page=True)
+        # Without a password there is no code to ask for beside it: BankID is two factors.
+        step = "registration:two_factor" if form.password else "registration:done"
+        response = redirect(request, step, whole_page=True)
+        if not form.password:
+            cookies.delete(response, request, "registration")
         return sessions.keep(response, request, token)
 
     async def _go_on(
@@ -232,10 +248,28 @@ class PersonalDetails(Page):
             "customer_account": registration.customer_account,
             "invited": registration.is_invited,
             "email_in_use": email_in_use,
+            "by_bankid": registration.is_by_bankid,
+            "person": registration.person,
         }
         return render(
             request, "registration/personal_details.html", context, status_code, secret=True
         )
+
+
+class WithBankID(Page):
+    """'Använd BankID i stället': what was typed is kept, and BankID takes the password's place."""
+
+    async def get(self, request: Request) -> Response:
+        return redirect(request, "registration:personal_details")
+
+    async def post(self, request: Request) -> Response:
+        registration, _ = await claimed(request)
+        form = await PersonalDetailsForm.read(request)
+        if form.fits:
+            await registration.keep_details(
+                form.given_name, form.family_name, form.phone, form.email
+            )
+        return await begin(request, Intent.REGISTRATION)
 
 
 class _SignedInSeeOther(SeeOther):
@@ -292,17 +326,24 @@ class TwoFactorChoice(Page):
             raise SeeOther("registration:done", whole_page=True)
         if identity.user.two_factor is TwoFactor.SKIPPED:
             guards.recently_confirmed(request)
-        return await User.get(id=identity.user.id)
+        user = await User.get(id=identity.user.id)
+        if user.is_passwordless:  # a code goes with a password
+            raise SeeOther("my_details:credentials", whole_page=True)
+        return user
 
     async def _page(
         self, request: Request, user: User, form: EnrolmentForm, status_code: int = 200
     ) -> Response:
-        holder = guards.signed_in(request).holder
+        identity = guards.signed_in(request)
+        # Who has come by BankID has proven two factors already.
+        by_bankid = identity.how.is_by_bankid
+        demanding = [] if by_bankid else await Membership.demanding_two_factor(user.id)
         context = {
             "form": form,
-            "enrolment": await Enrolment.of(user, holder),
-            "demanding": await Membership.demanding_two_factor(user.id),
-            "skippable": await Membership.may_skip_two_factor(user.id),
+            "enrolment": await Enrolment.of(user, identity.holder),
+            "has_bankid": await BankIDIdentity.of_user(user.id) is not None,
+            "demanding": demanding,
+            "skippable": not demanding or await Membership.may_skip_two_factor(user.id),
         }
         return render(request, self.template, context, status_code, secret=True)
 
@@ -340,9 +381,35 @@ class Done(Page):
             "customer_account": identity.customer_account,
             "awaited": await Membership.awaited_by(identity.user.id),
             "two_factor": identity.user.has_two_factor,
+            "has_bankid": await BankIDIdentity.of_user(identity.user.id) is not None,
+            "has_password": not (await User.get(id=identity.user.id)).is_passwordless,
             **await shown_codes(request, identity),
         }
         return render(request, "registration/done.html", context)
+
+
+async def begun(request: Request) -> tuple[Registration, str]:
+    """The registration that goes on in this browser, or a new one and the token to `keep`.
+
+    Raises 429 when too many were begun from the same address.
+    """
+    registration = await found(request)
+    if registration and not registration.finished_at and not registration.has_run_out:
+        return registration, ""
+    attempt = await limits.spend(limits.REGISTRATIONS.of(sessions.client(request).network))
+    if attempt.refused:
+        raise HTTPException(429)
+    token = await Registration.start()
+    registration = await Registration.find(token)
+    assert registration is not None  # noqa: S101 - it was made just now
+    return registration, token
+
+
+def keep(response: Response, request: Request, token: str) -> Response:
+    """Hand the new registration, if it is one, to the browser."""
+    if token:
+        cookies.set(response, request, "registration", token, max_age=REGISTRATION_LIFETIME)
+    return response
 
 
 async def found(request: Request) -> Registration | None:

@@ -29,6 +29,10 @@ from web import (
     two_factor,
     two_factor_reset,
 )
+from web.bankid import finish as bankid_finish
+from web.bankid import pages as bankid_pages
+from web.bankid import start as bankid_start
+from web.bankid import unlink as bankid_unlink
 from web.settings import ROOT, Settings
 
 
@@ -67,9 +71,20 @@ routes: list[BaseRoute] = [
     Route("/logga-in/kod", login.Code, name="login:code"),
     Route("/logga-ut", login.Logout, name="logout"),
     Route("/bekrafta-dig", login.ConfirmIdentity, name="confirm_identity"),
+    Route("/bankid/starta", bankid_start.Start, name="bankid:start"),
+    Route("/bankid/retur", bankid_pages.Return, name="bankid:return"),
+    Route("/bankid/okand", bankid_finish.Unknown, name="bankid:unknown"),
+    Route("/bankid/koppla", bankid_finish.Offer, name="bankid:offer"),
+    Route("/bankid/{public_id}", bankid_pages.Flow, name="bankid:flow"),
+    Route("/bankid/{public_id}/status", bankid_pages.Status, name="bankid:status"),
+    Route("/bankid/{public_id}/qr", bankid_pages.Frame, name="bankid:frame"),
+    Route("/bankid/{public_id}/avbryt", bankid_pages.Cancel, name="bankid:cancel"),
+    Route("/bankid/{public_id}/ny", bankid_pages.Again, name="bankid:again"),
+    Route("/bankid/{public_id}/klar", bankid_finish.Finish, name="bankid:finish"),
     Route("/registrera/steg-1", registration.Method, name="registration:method"),
     Route("/registrera/steg-2", registration.AccountDetails, name="registration:account_details"),
     Route("/registrera/steg-3", registration.PersonalDetails, name="registration:personal_details"),
+    Route("/registrera/med-bankid", registration.WithBankID, name="registration:with_bankid"),
     Route("/registrera/koppla", registration.Link, name="registration:link"),
     Route("/registrera/din-adress", email_takeover.Ask, name="email_takeover:ask"),
     Route("/din-adress", email_takeover.TakeOver, name="email_takeover:take_over"),
@@ -127,6 +142,11 @@ routes: list[BaseRoute] = [
         "/mina-uppgifter/inloggningsuppgifter/inaktivera",
         two_factor.Deactivate,
         name="two_factor:deactivate",
+    ),
+    Route(
+        "/mina-uppgifter/inloggningsuppgifter/ta-bort-bankid",
+        bankid_unlink.Unlink,
+        name="bankid:unlink",
     ),
     Route(
         "/mina-uppgifter/aterstallningskoder/nya",

@@ -22,6 +22,7 @@ from web.pages import Page
 from web.rendering import STOCKHOLM, SeeOther, redirect, render
 
 WRONG_PASSWORD = "Lösenordet stämmer inte."  # noqa: S105 - a sentence
+CHOOSE_A_PASSWORD = "Välj ett lösenord först."  # noqa: S105 - a sentence
 TURNED_OFF = "Tvåfaktorsautentisering är inaktiverad."
 TOO_LATE_TO_SAVE = (
     "De nya koderna gäller inte, eftersom det gick för lång tid eller andra har skapats. "
@@ -145,11 +146,11 @@ class Deactivate(Page):
     template = "two_factor/deactivate.html"
 
     async def get(self, request: Request) -> Response:
-        self._identity(request)
+        await self._identity(request)
         return await self._page(request, ProofForm())
 
     async def post(self, request: Request) -> Response:
-        identity = self._identity(request)
+        identity = await self._identity(request)
         form = await ProofForm.read(request)
         user = await prove(identity.user.id, form)
         if user is None:
@@ -160,10 +161,12 @@ class Deactivate(Page):
         response = redirect(request, "my_details:credentials", whole_page=True, flash=TURNED_OFF)
         return sessions.keep(response, request, token, remembered=identity.remembered)
 
-    def _identity(self, request: Request) -> Identity:
+    async def _identity(self, request: Request) -> Identity:
         identity = guards.signed_in(request)
         if not identity.user.has_two_factor:
             raise SeeOther("my_details:credentials")
+        if (await User.get(id=identity.user.id)).is_passwordless:  # frozen once, back by BankID
+            raise SeeOther("my_details:personal_details", flash=CHOOSE_A_PASSWORD)
         return identity
 
     async def _page(self, request: Request, form: ProofForm, status_code: int = 200) -> Response:

@@ -135,19 +135,27 @@ page.addEventListener("submit", (event) => {
 const connection = () => find("connection");
 
 function lostConnection() {
+  if (!connection().hidden) return; // said once, however often a page asks
   connection().hidden = false;
   connection().querySelector("[role=alert]").textContent = connection().dataset.text;
   connection().scrollIntoView({ block: "nearest" });
 }
 
-page.addEventListener("htmx:before:request", () => {
+/* A page that asks by itself, each second, is no click: what the flash says still holds. */
+const isPoll = (event) => event.detail.ctx.sourceElement?.matches?.("[data-poll]");
+
+page.addEventListener("htmx:before:request", (event) => {
+  if (isPoll(event)) return;
   connection().hidden = true;
   page.querySelector(".flash")?.remove(); // what it said was about the page before
 });
 page.addEventListener("htmx:error", (event) => { if (event.detail.ctx) lostConnection(); });
 page.addEventListener("htmx:after:request", (event) => {
   const { text, hx, response } = event.detail.ctx;
-  if (hx.redirect || hx.location || response.status === 204 || /MinaSidor<\/title>/.test(text)) return;
+  if (hx.redirect || hx.location || response.status === 204 || /MinaSidor<\/title>/.test(text)) {
+    if (isPoll(event)) connection().hidden = true;
+    return;
+  }
   event.preventDefault();
   lostConnection();
 });

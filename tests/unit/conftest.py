@@ -43,6 +43,7 @@ SETTINGS = Settings(
     base_url="https://minasidor.example",
     secret_keys=("the newest key of the tests 0123456789",),
     pepper="the pepper of the tests 0123456789 abcdef",
+    bankid_mode="simulator",
     trusted_proxies=("127.0.0.1",),
     alarm_email="drift@minasidor.example",
 )

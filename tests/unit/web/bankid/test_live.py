@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
+from models.bankid_flow import Intent
 from web.bankid.client import connect
 from web.bankid.intents import visible
 from web.settings import PREFIX, Settings
@@ -48,7 +49,7 @@ async def test_begins_an_order_looks_at_it_and_cancels_it(settings: Settings) ->
     try:
         order = await client.auth(
             end_user_ip="192.0.2.7",
-            visible=visible("login", "minasidor.example"),
+            visible=visible(Intent.LOGIN, "minasidor.example"),
             return_url="https://minasidor.example/bankid/retur?f=1&n=2",
             referring_domain="minasidor.example",
             user_agent="Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0",

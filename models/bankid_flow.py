@@ -1,0 +1,286 @@
+"""One identification with BankID, from the click that starts it to what it was for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import ClassVar, Self
+
+from tortoise import fields
+from tortoise.models import Model
+
+from models import clock, keys, limits, tokens
+from models.bankid_identity import Person
+from models.client import Client
+from models.databases import atomic
+from models.session import Identity, KnownDevice, Session
+
+
+class Intent(StrEnum):
+    """What somebody identifies themselves for."""
+
+    LOGIN = "login"
+    REGISTRATION = "registration"
+    LINK = "link"
+    CONFIRM = "confirm"  # "Bekräfta att det är du"
+
+    @property
+    def is_of_user(self) -> bool:
+        """Whether it belongs to the session of a signed-in user."""
+        return self in (Intent.LINK, Intent.CONFIRM)
+
+
+class Progress(StrEnum):
+    """BankID's own words for how far an order has come."""
+
+    PENDING = "pending"
+    COMPLETE = "complete"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What BankID knows it by, and what its app is started with. The secret stays on the server."""
+
+    order_ref: str
+    auto_start_token: str
+    qr_start_token: str
+    qr_start_secret: str
+    return_url: str = ""
+
+
+# Hints of our own, beside BankID's.
+REPLACED = "replaced"  # another one was begun in the same browser
+OTHER_BROWSER = "otherBrowser"  # the phone came back somewhere else
+CANCELLED = "userCancel"
+RISK_BLOCKED = "transactionRiskBlocked"
+OUTSTANDING = "outstandingTransaction"
+NO_CLIENT = "noClient"
+TOO_LATE = "expiredTransaction"
+
+
+class BankIDFlow(Model):
+    """An identification under way. Bound to the browser by a token in a cookie of its own.
+
+    Order and person are encrypted, and erased when they have served.
+    """
+
+    COLLECT_EVERY: ClassVar[timedelta] = timedelta(seconds=2)  # BankID's guidelines
+    # Who asks BankID has this long to write down the answer, before somebody else asks.
+    LEASE: ClassVar[timedelta] = timedelta(seconds=12)  # longer than the client waits
+    RENEWED_FOR: ClassVar[timedelta] = timedelta(seconds=150)
+    MOST_RENEWALS: ClassVar[int] = 5
+    LONGEST: ClassVar[timedelta] = timedelta(minutes=8)  # 150 s to start, 3 min for the app, slack
+    GOOD_FOR: ClassVar[timedelta] = timedelta(minutes=3)  # what is proven is used by then
+    KEPT: ClassVar[timedelta] = timedelta(hours=24)
+
+    id = fields.IntField(primary_key=True)
+    public_id = fields.CharField(max_length=43, unique=True)  # as in the URL; it proves nothing
+    token_hash = fields.CharField(max_length=64)
+    intent = fields.CharEnumField(Intent, max_length=12)
+    session: fields.ForeignKeyNullableRelation[Session] = fields.ForeignKeyField(
+        "models.Session", null=True, related_name="bankid_flows", on_delete=fields.CASCADE
+    )
+    is_same_device = fields.BooleanField()
+    next_path = fields.CharField(max_length=500, default="")
+    address = fields.CharField(max_length=45, default="")
+    status = fields.CharEnumField(Progress, max_length=10, default=Progress.PENDING)
+    hint = fields.CharField(max_length=40, default=OUTSTANDING)
+    has_trouble = fields.BooleanField(default=False)  # BankID did not answer the last time
+    begun_at = fields.DatetimeField()
+    order_encrypted: bytes | None = fields.BinaryField(null=True)
+    order_at = fields.DatetimeField(null=True)
+    renewals = fields.IntField(default=0)
+    next_collect_at = fields.DatetimeField()
+    nonce_hash = fields.CharField(max_length=64, default="")  # of the return URL, until it is used
+    person_encrypted: bytes | None = fields.BinaryField(null=True)
+    risk = fields.CharField(max_length=10, default="")
+    completed_at = fields.DatetimeField(null=True)
+    used_at = fields.DatetimeField(null=True)
+
+    session_id: int | None
+
+    class Meta:
+        table = "bankid_flows"
+        indexes = (("token_hash",), ("session_id",), ("begun_at",))
+
+    @classmethod
+    async def begin(
+        cls,
+        intent: Intent,
+        client: Client,
+        *,
+        replacing: str,
+        identity: Identity | None = None,
+        is_same_device: bool,
+        next_path: str = "",
+    ) -> tuple[Self, str, list[Order]]:
+        """A new one, the token for its cookie, and the orders to cancel: those begun before.
+
+        `replacing`: the token that the browser has from before. What was begun with it fails, and
+        is found with the new token: the page in the other tab can say so. A token is used for no
+        second flow (session fixation).
+        """
+        token, now = tokens.new(), clock.now()
+        async with atomic():
+            earlier = await cls.filter(token_hash=tokens.hashed(replacing)) if replacing else []
+            orders = [flow.order for flow in earlier if flow.status is Progress.PENDING]
+            for flow in earlier:
+                await flow.fail(REPLACED)
+                await cls.filter(id=flow.id).update(token_hash=tokens.hashed(token))
+            flow = await cls.create(
+                public_id=tokens.new(),
+                token_hash=tokens.hashed(token),
+                intent=intent,
+                session_id=identity.session_id if identity else None,
+                is_same_device=is_same_device,
+                next_path=next_path,
+                address=client.address[:45],
+                begun_at=now,
+                next_collect_at=now + cls.LEASE,  # not before there is an order
+            )
+        return flow, token, [order for order in orders if order]
+
+    @classmethod
+    async def find(cls, public_id: str, token: str) -> Self | None:
+        """The flow, if it is this browser's."""
+        if not token:
+            return None
+        return await cls.get_or_none(public_id=public_id, token_hash=tokens.hashed(token))
+
+    @property
+    def order(self) -> Order | None:
+        if self.order_encrypted is None:
+            return None
+        text = keys.decrypt("bankid order", self.order_encrypted, self.public_id)
+        return Order(**json.loads(text))
+
+    @property
+    def order_age(self) -> int:
+        """Whole seconds since BankID made the order: what the QR code of this moment is made of."""
+        return int((clock.now() - self.order_at).total_seconds()) if self.order_at else 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the person is proven, here. A phone that returns must have returned: else whoever
+        sent somebody a link to start the app would be logged in as them."""
+        return self.status is Progress.COMPLETE and not self.nonce_hash
+
+    @property
+    def may_renew(self) -> bool:
+        """Whether a new order takes the place of one that nobody started."""
+        in_time = clock.now() - self.begun_at < self.RENEWED_FOR
+        return in_time and self.renewals < self.MOST_RENEWALS
+
+    async def has_order(self, order: Order, nonce: str) -> bool:
+        """Keep the order that BankID made. False when the flow was ended meanwhile."""
+        renewals = self.renewals + (1 if self.order_encrypted else 0)
+        sealed = keys.encrypt("bankid order", json.dumps(asdict(order)), self.public_id)
+        now = clock.now()
+        return await self._update(
+            order_encrypted=sealed,
+            order_at=now,
+            renewals=renewals,
+            next_collect_at=now + self.COLLECT_EVERY,
+            nonce_hash=tokens.hashed(nonce) if nonce else "",
+            hint=OUTSTANDING,
+            has_trouble=False,
+        )
+
+    async def takes_turn(self) -> bool:
+        """Whether it is this request that asks BankID now: one of all tabs and processes."""
+        now = clock.now()
+        if self.status is not Progress.PENDING or self.next_collect_at > now:
+            return False
+        due = BankIDFlow.filter(id=self.id, status=Progress.PENDING, next_collect_at__lte=now)
+        return await due.update(next_collect_at=now + self.LEASE) == 1
+
+    async def goes_on(self, hint: str) -> None:
+        """Still pending; what the app waits for."""
+        late = clock.now() - self.begun_at >= self.LONGEST
+        if late:
+            await self.fail(TOO_LATE)
+            return
+        at = clock.now() + self.COLLECT_EVERY
+        _ = await self._update(hint=hint[:40], has_trouble=False, next_collect_at=at)
+
+    async def misses(self) -> None:
+        """BankID did not answer: it is asked again, but not for ever."""
+        if clock.now() - self.begun_at >= self.LONGEST:
+            await self.fail("error.network")
+            return
+        at = clock.now() + self.COLLECT_EVERY
+        _ = await self._update(has_trouble=True, next_collect_at=at)
+
+    async def fail(self, hint: str) -> bool:
+        """It ends here, for every browser. Of several at once exactly one gets True."""
+        open_ = BankIDFlow.filter(id=self.id, used_at=None).exclude(status=Progress.FAILED)
+        ended = await open_.update(
+            status=Progress.FAILED, hint=hint[:40], order_encrypted=None, person_encrypted=None
+        )
+        if ended:
+            self.status, self.hint = Progress.FAILED, hint[:40]
+            self.order_encrypted = self.person_encrypted = None
+        return bool(ended)
+
+    async def prove(self, person: Person, risk: str) -> bool:
+        """The person has identified themselves. False when the flow was ended meanwhile."""
+        return await self._update(
+            status=Progress.COMPLETE,
+            person_encrypted=person.sealed(f"flow:{self.public_id}"),
+            order_encrypted=None,
+            risk=risk[:10],
+            has_trouble=False,
+            completed_at=clock.now(),
+        )
+
+    async def returns(self, nonce: str) -> bool:
+        """Whether BankID's app came back with this flow's return URL; the nonce is used up."""
+        if not nonce or not self.nonce_hash or self.nonce_hash != tokens.hashed(nonce):
+            return False
+        same = BankIDFlow.filter(id=self.id, nonce_hash=self.nonce_hash)
+        if await same.update(nonce_hash=""):
+            self.nonce_hash = ""
+        return True
+
+    async def use(self) -> Person | None:
+        """Who it is, once: of several at once exactly one gets the person.
+
+        None when it is not complete, was used, or is too old by now.
+        """
+        if not self.is_complete or self.person_encrypted is None:
+            return None
+        now = clock.now()
+        good = BankIDFlow.filter(
+            id=self.id,
+            status=Progress.COMPLETE,
+            used_at=None,
+            nonce_hash="",
+            completed_at__gt=now - self.GOOD_FOR,
+        )
+        if not await good.update(used_at=now, person_encrypted=None):
+            return None
+        return Person.opened(self.person_encrypted, f"flow:{self.public_id}")
+
+    def is_of(self, identity: Identity | None) -> bool:
+        """Whether the session that began it is the one that asks now, or it needs none."""
+        if not self.intent.is_of_user:
+            return True
+        return identity is not None and identity.session_id == self.session_id
+
+    async def _update(self, **values: object) -> bool:
+        """Compare and set: what another request has ended stays ended."""
+        if not await BankIDFlow.filter(id=self.id, status=Progress.PENDING).update(**values):
+            await self.refresh_from_db()
+            return False
+        for name, value in values.items():
+            setattr(self, name, value)
+        return True
+
+
+def budgets(client: Client) -> tuple[limits.Use, ...]:
+    """What a start spends; whoever is identified then gets it back."""
+    by_browser = limits.BANKID_BY_BROWSER.of(KnownDevice.hashed(client.device))
+    return limits.BANKID_BY_ADDRESS.of(client.network), by_browser

@@ -1,0 +1,158 @@
+"""What an identification was for: logging in, registering, linking, or confirming who one is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from models import User, bankid_flow, limits
+from models.bankid_flow import BankIDFlow, Intent
+from models.bankid_identity import BankIDIdentity, Person, Taken
+from models.registration import Registration
+from models.session import How
+from web import cookies, guards, login, next_path, registration, sessions
+from web.bankid.pages import found
+from web.bankid.view import way_back
+from web.forms import Form, text
+from web.pages import Page
+from web.rendering import SeeOther, redirect, render
+
+LINKED = "Ditt BankID är kopplat. Nu kan du logga in med det."
+NOT_LINKED = "BankID kopplades inte, eftersom du hade loggats ut. Försök igen."
+TAKEN = "Detta BankID är redan kopplat till ett annat konto."
+HAS_ONE = "Du har redan kopplat ett BankID. Ta bort det först, om du vill byta."
+OTHER_PERSON = "Det är inte det BankID som är kopplat till ditt konto."
+ALREADY_A_USER = "Du har redan ett användarkonto. Nu är du inloggad."
+THAWED = (
+    "Kontot är öppet igen. Någon annan kan ha haft ditt lösenord, så det gamla fungerar inte "
+    "längre."
+)
+TOO_LATE = "Det gick för lång tid. Identifiera dig igen."
+
+
+class Finish(Page):
+    """Uses the identification up, once, and goes on to what it was for."""
+
+    async def get(self, request: Request) -> Response:
+        flow = await found(request)
+        person = await flow.use()
+        if person is None:
+            if flow.used_at and request.state.identity:  # asked for twice, or from two tabs
+                user = await User.get(id=request.state.identity.user.id)
+                return redirect(request, await login.landing(request, user, flow.next_path))
+            return redirect(request, "bankid:flow", public_id=flow.public_id)
+        # By the address that it was begun from: the phone may have changed networks since.
+        client = replace(sessions.client(request), address=flow.address)
+        await limits.give_back(*bankid_flow.budgets(client))
+        if flow.intent is Intent.LINK:
+            return await self._link(request, person)
+        if flow.intent is Intent.CONFIRM:
+            return await self._confirm(request, flow, person)
+        return await self._log_in(request, flow, person)
+
+    async def _log_in(self, request: Request, flow: BankIDFlow, person: Person) -> Response:
+        known = await BankIDIdentity.of_person(person)
+        let_in = await known.let_in() if known else None
+        if let_in is None:
+            return await self._register(request, flow, person)
+        user, was_frozen = let_in
+        path, done = flow.next_path, ""
+        if was_frozen:
+            path, done = str(request.app.url_path_for("my_details:personal_details")), THAWED
+        elif flow.intent is Intent.REGISTRATION:
+            done = ALREADY_A_USER
+        how = How.BANKID
+        return await login.complete(request, user, how, remembered=False, path=path, done=done)
+
+    async def _register(self, request: Request, flow: BankIDFlow, person: Person) -> Response:
+        begun, token = await registration.begun(request)
+        await begun.identify(person)
+        if flow.intent is Intent.LOGIN:
+            response = redirect(request, "bankid:unknown")
+        else:
+            step = "personal_details" if begun.customer_account else "account_details"
+            response = redirect(request, f"registration:{step}")
+        return registration.keep(response, request, token)
+
+    async def _link(self, request: Request, person: Person) -> Response:
+        sentence = await link(request, person)
+        return redirect(request, "my_details:credentials", flash=sentence)
+
+    async def _confirm(self, request: Request, flow: BankIDFlow, person: Person) -> Response:
+        identity = guards.signed_in(request)
+        own = await BankIDIdentity.of_user(identity.user.id)
+        token = await own.confirms(identity, person) if own else None
+        if token is None:
+            return redirect(request, way_back(request, flow), flash=OTHER_PERSON)
+        user = await User.get(id=identity.user.id)
+        path = await login.landing(request, user, flow.next_path)
+        response = redirect(request, path)
+        return sessions.keep(response, request, token, remembered=identity.remembered)
+
+
+class Unknown(Page):
+    """Nobody logs in with this BankID: register with it, or link it to the account one has."""
+
+    async def get(self, request: Request) -> Response:
+        _, person = await _identified(request)
+        return render(request, "bankid/unknown.html", {"name": person.name}, secret=True)
+
+    async def post(self, request: Request) -> Response:
+        """'Logga in och koppla BankID': nothing is linked until its page is answered."""
+        begun, _ = await _identified(request)
+        await begun.await_login()
+        return redirect(request, f"{request.app.url_path_for('login')}?flik=e-post")
+
+
+@dataclass
+class OfferForm(Form):
+    answer: str = text(10)
+    next: str = text(1000)
+
+
+class Offer(Page):
+    """After the login: is the BankID that somebody showed here to log this user in from now on?"""
+
+    async def get(self, request: Request) -> Response:
+        identity = guards.recently_confirmed(request)
+        _, person = await _identified(request, signed_in=True)
+        context = {
+            "name": person.name,
+            "email": identity.user.email or identity.user.name,
+            "next": next_path.kept(request.query_params.get("next", "")),
+        }
+        return render(request, "bankid/offer.html", context, secret=True)
+
+    async def post(self, request: Request) -> Response:
+        identity, form = guards.recently_confirmed(request), await OfferForm.read(request)
+        begun, person = await _identified(request, signed_in=True)
+        sentence = await link(request, person) if form.answer == "yes" else None
+        await begun.forget_person()
+        user = await User.get(id=identity.user.id)
+        path = await login.landing(request, user, next_path.read(form.next))
+        response = redirect(request, path, whole_page=True, flash=sentence)
+        cookies.delete(response, request, "registration")
+        return response
+
+
+async def link(request: Request, person: Person) -> str:
+    """Link it to the signed-in user; what became of it, as a sentence."""
+    identity = guards.recently_confirmed(request)
+    if await BankIDIdentity.of_user(identity.user.id):
+        return HAS_ONE
+    try:
+        linked = await BankIDIdentity.link(identity, person)
+    except Taken:
+        return TAKEN
+    return LINKED if linked else NOT_LINKED
+
+
+async def _identified(request: Request, *, signed_in: bool = False) -> tuple[Registration, Person]:
+    """Who showed a BankID in this browser within the last half hour. Raises SeeOther."""
+    begun = await registration.found(request)
+    person = begun.person if begun else None
+    if begun is None or person is None or bool(request.state.identity) is not signed_in:
+        raise SeeOther("login", flash=None if signed_in else TOO_LATE, whole_page=True)
+    return begun, person

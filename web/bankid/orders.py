@@ -1,0 +1,151 @@
+"""What passes between an identification of ours and BankID: an order, and how far it has come."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+
+from starlette.datastructures import URL
+from starlette.requests import Request
+
+from models import alarms, bankid_flow, notice, tokens
+from models.bankid_flow import BankIDFlow, Order, Progress
+from models.bankid_identity import BankIDIdentity, Person
+from web import sessions
+from web.bankid import intents, service
+from web.bankid.client import BankIDError, Completion
+from web.bankid.launch import Launch
+from web.bankid.service import Service
+
+_log = logging.getLogger("minasidor.bankid")
+ERROR = "error."  # before the code of a refusal, where a hint stands otherwise
+# During an order these mean: ask again in two seconds.
+_PASSING = frozenset(
+    {
+        *("network", "timeout", "badResponse", "maintenance"),
+        *("requestTimeout", "tooManyRequests", "internalError"),
+    }
+)
+
+
+async def place(request: Request, flow: BankIDFlow) -> None:
+    """Ask BankID for an order. If it gives none, the identification has failed, and says why."""
+    bankid, client = _service(request), sessions.client(request)
+    nonce = ""
+    if flow.is_same_device and Launch.of(client.user_agent).sends_return_url:
+        nonce = tokens.new()
+    return_url = _return_url(request, flow, nonce) if nonce else ""
+    try:
+        made = await bankid.client.auth(
+            end_user_ip=client.address,
+            visible=intents.visible(flow.intent, request.app.state.settings.hostname),
+            return_url=return_url,
+            referring_domain=request.app.state.settings.hostname,
+            user_agent=client.user_agent,
+            device_identifier=_device_identifier(sessions.known_client(request).device),
+            # The camera is a phone's, and so is the BankID behind it.
+            mobile_only=not flow.is_same_device,
+        )
+    except BankIDError as error:
+        await _refused(flow, error)
+        return
+    order = Order(
+        made.order_ref,
+        made.auto_start_token,
+        made.qr_start_token,
+        made.qr_start_secret,
+        return_url,
+    )
+    if not await flow.has_order(order, nonce):
+        await cancel(request, order)  # ended meanwhile
+
+
+async def follow(request: Request, flow: BankIDFlow) -> None:
+    """Ask BankID how far the order has come, if it is time and nobody else is asking."""
+    order = flow.order
+    if order is None or not await flow.takes_turn():
+        return
+    try:
+        found = await _service(request).client.collect(order.order_ref)
+    except BankIDError as error:
+        if error.code in _PASSING:
+            await flow.misses()
+        else:
+            await _refused(flow, error)
+        return
+    if found.status == Progress.PENDING:
+        await flow.goes_on(found.hint)
+    elif found.status == Progress.COMPLETE and found.completion:
+        await _complete(request, flow, found.completion)
+    elif found.hint == "startFailed" and flow.may_renew:
+        await place(request, flow)
+    else:
+        _log.info("bankid.failed", extra={"flow": flow.id, "hint": found.hint})
+        _ = await flow.fail(found.hint or "unknown")
+
+
+async def cancel(request: Request, order: Order | None) -> None:
+    """Tell BankID that nobody waits for the order any more. That it is too late harms nobody."""
+    bankid = service.of(request)
+    if order is None or bankid is None:
+        return
+    try:
+        await bankid.client.cancel(order.order_ref)
+    except BankIDError as error:
+        _log.info("bankid.not_cancelled", extra={"code": error.code})
+
+
+async def _complete(request: Request, flow: BankIDFlow, found: Completion) -> None:
+    """Who has identified themselves; refused where BankID, or the address, gives reason to."""
+    person = Person(found.personal_number, found.given_name, found.surname)
+    # Phone and browser are one machine, so one address; but IPv4 and IPv6, mobile networks and
+    # private relays make two of it.
+    elsewhere = flow.is_same_device and found.ip_address not in ("", flow.address)
+    _log.info(
+        "bankid.identified",
+        extra={
+            "flow": flow.id,
+            "intent": flow.intent,
+            "risk": found.risk,
+            "address": flow.address,
+            "other_address": elsewhere,
+            "issued": found.issued,
+        },
+    )
+    blocked = found.risk == "high"
+    if blocked or (elsewhere and request.app.state.settings.bankid_require_same_ip):
+        _log.warning("bankid.blocked", extra={"flow": flow.id, "risk": found.risk})
+        _ = await flow.fail(bankid_flow.RISK_BLOCKED)
+        return
+    if await flow.prove(person, found.risk) and found.risk == "moderate":
+        known = await BankIDIdentity.of_person(person)
+        await notice.tell(known.user if known else None, "bankid_risk")
+
+
+async def _refused(flow: BankIDFlow, error: BankIDError) -> None:
+    _log.warning("bankid.refused", extra={"flow": flow.id, "code": error.code})
+    if error.needs_alarm:
+        await alarms.ring_once_an_hour(
+            "BankID refuses us",
+            f"BankID answered {error.code} ({error.status}). Nobody can log in with BankID until "
+            "the certificate or the agreement is in order; docs/operate.md, BankID.",
+            kind="bankid",
+        )
+    _ = await flow.fail(f"{ERROR}{error.code}")
+
+
+def _return_url(request: Request, flow: BankIDFlow, nonce: str) -> str:
+    path = request.app.url_path_for("bankid:return")
+    url = URL(f"{request.app.state.settings.base_url}{path}")
+    return str(url.include_query_params(f=flow.public_id, n=nonce))
+
+
+def _device_identifier(device: str) -> str:
+    # The cookie itself makes a browser a known one: BankID gets what cannot be turned back.
+    return hashlib.sha256(device.encode()).hexdigest()
+
+
+def _service(request: Request) -> Service:
+    found = service.of(request)
+    assert found is not None  # noqa: S101 - no identification begins where it is off
+    return found

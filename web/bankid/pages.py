@@ -1,0 +1,133 @@
+"""The page that waits for BankID's app, what refreshes it, and the ways out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from models.bankid_flow import CANCELLED, OTHER_BROWSER, BankIDFlow
+from web import cookies
+from web.bankid import orders, view
+from web.bankid.start import OTHER, SAME, begin
+from web.forms import Form, text
+from web.middleware.headers import CONTENT_SECURITY_POLICY
+from web.pages import Page
+from web.rendering import redirect, render
+
+FRAMING = CONTENT_SECURITY_POLICY + "; frame-src 'self'"
+FRAMED = CONTENT_SECURITY_POLICY.replace("frame-ancestors 'none'", "frame-ancestors 'self'")
+
+
+class Flow(Page):
+    """Starts the app, or shows the QR code; on from here by itself once the person is proven."""
+
+    async def get(self, request: Request) -> Response:
+        flow = await found(request)
+        await orders.follow(request, flow)
+        if flow.is_complete and not view.is_over(flow):
+            return redirect(request, "bankid:finish", public_id=flow.public_id)
+        if flow.used_at and request.state.identity:  # Back, after the login
+            return redirect(request, "login")
+        response = render(
+            request, "bankid/flow.html", {"view": view.of(request, flow)}, secret=True
+        )
+        response.headers["Content-Security-Policy"] = FRAMING
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+class Status(Page):
+    """What htmx asks for each second: the next QR code, and a sentence when it is another one."""
+
+    async def get(self, request: Request) -> Response:
+        flow = await found(request)
+        await orders.follow(request, flow)
+        if flow.is_complete and (flow.used_at or not view.is_over(flow)):
+            # Used up in another tab? From there the way leads on, too.
+            path = request.app.url_path_for("bankid:finish", public_id=flow.public_id)
+            return Response(headers={"HX-Redirect": path, "Cache-Control": "no-store"})
+        shown, seen = view.of(request, flow), request.query_params.get("seen", "")
+        whole = shown.has_changed_phase(seen)
+        context = {"view": shown, "whole": whole, "is_told": seen != shown.seen}
+        response = render(request, "bankid/_status.html", context, secret=True)
+        if whole:
+            response.headers.update({"HX-Retarget": "#bankid-phase", "HX-Reswap": "outerHTML"})
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+class Frame(Page):
+    """The QR code alone, in a frame that loads itself anew each second: without JavaScript."""
+
+    async def get(self, request: Request) -> Response:
+        flow = await found(request)
+        await orders.follow(request, flow)
+        response = render(request, "bankid/frame.html", {"code": view.code(flow)}, secret=True)
+        response.headers["Content-Security-Policy"] = FRAMED
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+class Return(Page):
+    """Where BankID's app brings the user back to.
+
+    Only the browser that began it goes on: somebody who was sent a link to start the app would
+    else prove who they are for a stranger, whose page waits (session fixation).
+    """
+
+    async def get(self, request: Request) -> Response:
+        public_id, nonce = request.query_params.get("f", ""), request.query_params.get("n", "")
+        flow = await BankIDFlow.get_or_none(public_id=public_id[:43])
+        if flow is None:
+            raise HTTPException(404)
+        own = await BankIDFlow.find(public_id, cookies.get(request, "bankid"))
+        used_before = flow.nonce_hash == ""
+        if own and (used_before or await own.returns(nonce)):
+            return redirect(request, "bankid:flow", public_id=public_id)
+        order = flow.order
+        if await flow.fail(OTHER_BROWSER):
+            await orders.cancel(request, order)
+        return render(request, "bankid/other_browser.html", status_code=403, secret=True)
+
+
+class Cancel(Page):
+    """Avbryt: the app stops, too, and the tab and where one was going are as before."""
+
+    async def get(self, request: Request) -> Response:
+        return redirect(request, "bankid:flow", public_id=request.path_params["public_id"])
+
+    async def post(self, request: Request) -> Response:
+        flow = await found(request)
+        order = flow.order
+        if await flow.fail(CANCELLED):
+            await orders.cancel(request, order)
+        return redirect(request, view.way_back(request, flow))
+
+
+@dataclass
+class AgainForm(Form):
+    device: str = text(10)
+
+
+class Again(Page):
+    """Försök igen, Visa ny QR-kod, or on the other device: a new identification for the same."""
+
+    async def get(self, request: Request) -> Response:
+        return redirect(request, "bankid:flow", public_id=request.path_params["public_id"])
+
+    async def post(self, request: Request) -> Response:
+        flow, form = await found(request), await AgainForm.read(request)
+        device = form.device if form.device in (SAME, OTHER) else ""
+        return await begin(request, flow.intent, device, flow.next_path)
+
+
+async def found(request: Request) -> BankIDFlow:
+    """The identification of this URL, if this browser, and this session, began it. Raises 404."""
+    token = cookies.get(request, "bankid")
+    flow = await BankIDFlow.find(request.path_params["public_id"], token)
+    if flow is None or not flow.is_of(request.state.identity):
+        raise HTTPException(404)
+    return flow
