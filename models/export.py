@@ -33,12 +33,13 @@ Rows = list[dict[str, Any]]
 class Part:
     """One table: what is handed over of it, and what is not, with the reason.
 
-    `a__b` is the column b of what a leads to.
+    `a__b` is the column b of what a leads to. `decrypted`: what stands encrypted in the table.
     """
 
     model: type[Model]
     columns: tuple[str, ...]
     withheld: dict[str, str]
+    decrypted: tuple[str, ...] = ()
 
 
 PARTS: dict[str, Part] = {
@@ -63,8 +64,9 @@ PARTS: dict[str, Part] = {
             "id": _OURS,
             "user_id": _OURS,
             "person_key": _TWICE,
-            "person_encrypted": "handed over in clear, as personal_number",
+            "person_encrypted": "handed over in clear",
         },
+        decrypted=("personal_number",),
     ),
     "customer_accounts": Part(
         Membership,

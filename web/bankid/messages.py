@@ -5,6 +5,8 @@ Source: BankID's user messages, RP API 6.0. Where a text differs from theirs, a 
 
 from __future__ import annotations
 
+from models.bankid_flow import RISK_BLOCKED, Intent
+
 # BankID's own number of the text stands in the name.
 RFA1 = "Starta BankID-appen."
 # With the steps of BankID's own sample code: that alone tells nobody what to do with the QR code.
@@ -48,11 +50,20 @@ RFA30 = "Bekräftelsen av din identitet misslyckades. Försök igen."
 
 # Ours: BankID recommends none.
 UPDATE_APP = "Din BankID-app behöver uppdateras. Uppdatera den och försök igen."
-BLOCKED = (
-    "Inloggningen stoppades av säkerhetsskäl. "
-    "Prova att logga in med e-post eller kontakta kundservice."
-)
-OUTAGE = "BankID går inte att använda just nu. Logga in med E-post i stället."
+BLOCKED = {
+    Intent.LOGIN: "Inloggningen stoppades av säkerhetsskäl. "
+    "Prova att logga in med e-post eller kontakta kundservice.",
+    Intent.REGISTRATION: "Identifieringen stoppades av säkerhetsskäl. "
+    "Prova att registrera dig med e-post eller kontakta kundservice.",
+    Intent.LINK: "Identifieringen stoppades av säkerhetsskäl. Kontakta kundservice.",
+    Intent.CONFIRM: "Identifieringen stoppades av säkerhetsskäl. Kontakta kundservice.",
+}
+OUTAGE = {
+    Intent.LOGIN: "BankID går inte att använda just nu. Logga in med E-post i stället.",
+    Intent.REGISTRATION: "BankID går inte att använda just nu. Registrera dig med E-post i stället.",
+    Intent.LINK: "BankID går inte att använda just nu. Försök igen om en stund.",
+    Intent.CONFIRM: "BankID går inte att använda just nu. Försök igen om en stund.",
+}
 
 _PENDING = {
     "noClient": RFA1,
@@ -70,7 +81,6 @@ _FAILED = {
     "cancelled": RFA3,
     "userDeclinedCall": RFA6,
     "notSupportedByUserApp": UPDATE_APP,
-    "transactionRiskBlocked": BLOCKED,
     "mrtdVerificationFailed": RFA26,
     "facialRecognitionFailed": RFA27,
     "nfcNotSupportedByDevice": RFA28,
@@ -80,20 +90,24 @@ _FAILED = {
 _ERRORS = {"alreadyInProgress": RFA4, "invalidParameters": RFA22}
 
 
-def message(status: str, hint: str, *, same_device: bool, mobile: bool) -> str:
+def message(
+    status: str, hint: str, *, same_device: bool, mobile: bool, intent: Intent = Intent.LOGIN
+) -> str:
     """What to say now: `status` and `hint` as collect gives them, or "error" and an error's code.
 
     `same_device`: the app is to be on the device with the browser, so no QR code is shown;
-    `mobile`: that device is a phone or a tablet. Codes that BankID adds one day get its texts for
+    `mobile`: that device is a phone or a tablet; `intent`: what to do without BankID. Codes that BankID adds one day get its texts for
     unknown ones (RFA21, RFA22). An order that is complete needs no words: "".
     """
     if status == "complete":
         return ""
     if status == "error":
-        return _ERRORS.get(hint, OUTAGE)
+        return _ERRORS.get(hint, OUTAGE[intent])
     if status != "pending":
         if hint == "startFailed":
             return RFA17A if same_device else RFA17B
+        if hint == RISK_BLOCKED:
+            return BLOCKED[intent]
         return _FAILED.get(hint, RFA22)
     if hint == "outstandingTransaction":
         return RFA13 if same_device else RFA1_QR

@@ -8,11 +8,11 @@ import logging
 from starlette.datastructures import URL
 from starlette.requests import Request
 
-from models import alarms, bankid_flow, notice, tokens
+from models import bankid_flow, notice, tokens
 from models.bankid_flow import BankIDFlow, Order, Progress
 from models.bankid_identity import BankIDIdentity, Person
 from web import sessions
-from web.bankid import intents, service
+from web.bankid import alarm, intents, service
 from web.bankid.client import BankIDError, Completion
 from web.bankid.launch import Launch
 from web.bankid.service import Service
@@ -124,13 +124,7 @@ async def _complete(request: Request, flow: BankIDFlow, found: Completion) -> No
 
 async def _refused(flow: BankIDFlow, error: BankIDError) -> None:
     _log.warning("bankid.refused", extra={"flow": flow.id, "code": error.code})
-    if error.needs_alarm:
-        await alarms.ring_once_an_hour(
-            "BankID refuses us",
-            f"BankID answered {error.code} ({error.status}). Nobody can log in with BankID until "
-            "the certificate or the agreement is in order; docs/operate.md, BankID.",
-            kind="bankid",
-        )
+    await alarm.ring(error)
     _ = await flow.fail(f"{ERROR}{error.code}")
 
 

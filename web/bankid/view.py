@@ -165,4 +165,5 @@ def _message(flow: BankIDFlow, *, mobile: bool) -> str:
         flow.hint.removeprefix(orders.ERROR),
         same_device=flow.is_same_device,
         mobile=mobile,
+        intent=flow.intent,
     )

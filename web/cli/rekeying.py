@@ -40,6 +40,7 @@ async def _repepper(settings: Settings, operator: str) -> int:
     print(
         facts(
             ("Customer accounts hashed anew", done.accounts),
+            ("BankIDs hashed anew", done.bankids),
             ("Recovery codes forgotten", done.codes),
             ("Users told to make new ones", done.users_told),
             ("Known browsers forgotten", done.devices),

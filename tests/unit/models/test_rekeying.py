@@ -14,6 +14,7 @@ from models import (
     KnownDevice,
     OutgoingMail,
     RecoveryCode,
+    Registration,
     Session,
     Spent,
     Totp,
@@ -23,6 +24,8 @@ from models import (
     limits,
     rekeying,
 )
+from models.bankid_flow import BankIDFlow, Intent, Order
+from models.bankid_identity import BankIDIdentity, Person
 from models.claim import prove
 from models.client import Client
 from models.session import How
@@ -33,16 +36,26 @@ pytestmark = pytest.mark.anyio
 OLD, NEW = SETTINGS.secret_keys[0], "a newer key of the tests 0123456789 abcdef"
 PEPPER, NEW_PEPPER = SETTINGS.pepper, "a newer pepper of the tests 0123456789 abcdef"
 HERE = Client("198.51.100.7", "Firefox", "x" * 43)
+ANNA = Person("199001012385", "Anna", "Andersson")
+BERTIL = Person("198507142399", "Bertil", "Björk")
 
 
 @pytest.fixture
 async def anna(account: CustomerAccount, time: Clock) -> User:
-    """With an app, codes that are shown, a mail that waits, and a sole trader in the database."""
+    """With an app, codes that are shown, a mail that waits, BankID, and a sole trader beside."""
     user = await a_user(email_confirmed_at=time.now())
     pending = await Totp.pending(user)
     assert (await pending.activate(user, code(pending.secret))).is_right
     _ = await an_account("100201", "4001019803", "Lindgrens Måleri")
     _ = await OutgoingMail.write("alarm", OutgoingMail.OPERATOR, subject="Hej", text="")
+    await BankIDIdentity.add(user.id, ANNA, time.now())
+    begun = await Registration.find(await Registration.start())
+    assert begun
+    await begun.identify(BERTIL)
+    for person in (None, BERTIL):
+        flow, _, _ = await BankIDFlow.begin(Intent.LOGIN, HERE, replacing="", is_same_device=False)
+        assert await flow.has_order(Order("1", "2", "3", "4"), "")
+        assert person is None or await flow.prove(person, "low")
     return user
 
 
@@ -74,7 +87,10 @@ def test_what_is_hashed_with_the_pepper_is_known() -> None:
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "keys.mac"
         if isinstance(node.args[0], ast.Constant)
     }
-    assert purposes == {"organisation suffix", "recovery code", "device", "limit"}
+    assert purposes == {
+        *("organisation suffix", "personal number"),
+        *("recovery code", "device", "limit"),
+    }
 
 
 async def test_all_is_encrypted_anew_and_the_old_key_can_go(anna: User, time: Clock) -> None:
@@ -88,6 +104,10 @@ async def test_all_is_encrypted_anew_and_the_old_key_can_go(anna: User, time: Cl
         "authenticator apps": 1,
         "shown recovery codes": 10,
         "waiting mails": await OutgoingMail.all().count(),
+        "persons with BankID": 1,
+        "persons who register": 1,
+        "orders of BankID": 1,
+        "persons who identify themselves": 1,
         "four digits of sole traders": 1,
     }
     keys.use((NEW,), PEPPER)
@@ -101,12 +121,19 @@ async def test_all_is_encrypted_anew_and_the_old_key_can_go(anna: User, time: Cl
     assert await RecoveryCode.shown(anna.id) == shown
     assert {"subject": "Hej", "text": ""} in [mail.data for mail in await OutgoingMail.all()]
     assert (await CustomerAccount.get(customer_number="100201")).organisation_suffix == "9803"
+    (linked,) = await BankIDIdentity.all()
+    assert linked.person == ANNA
+    (begun,) = await Registration.all()
+    assert begun.person == BERTIL
+    flows = await BankIDFlow.all()
+    assert [flow.order.order_ref for flow in flows if flow.order] == ["1"]
+    assert [person for flow in flows if (person := await flow.use())] == [BERTIL]
     assert (await Event.get(kind="keys.changed")).operator == "Kim"
 
     again = await rekeying.reencrypt("Kim")
 
     assert all((count.renewed, count.unreadable) == (0, 0) for count in again.values())
-    assert sum(count.newest for count in again.values()) == len(after)
+    assert sum(count.newest for count in again.values()) == len(await blobs())
 
 
 async def test_what_changes_meanwhile_is_left_as_it_is(
@@ -168,7 +195,8 @@ async def test_with_a_new_pepper_claims_work_and_saved_codes_are_told_to_be_gone
 
     done = await rekeying.repepper("Kim")
 
-    assert (done.accounts, done.unreadable) == (2, 0)
+    assert (done.accounts, done.bankids, done.unreadable) == (2, 1, 0)
+    assert await BankIDIdentity.of_person(ANNA), "found by the new hash"
     assert (done.codes, done.users_told, done.devices) == (10, 1, 1)
     assert await prove("100200", "3378", Client("203.0.113.1"))
     assert await prove("100201", "9803", Client("203.0.113.1"))
@@ -210,4 +238,4 @@ async def test_an_account_that_cannot_be_read_is_counted(anna: User) -> None:
 
     done = await rekeying.repepper("Kim")
 
-    assert (done.accounts, done.unreadable) == (1, 1)
+    assert (done.accounts, done.unreadable) == (1, 2), "the four digits, and the person of a BankID"

@@ -30,6 +30,7 @@ from models import (
     notice,
     tokens,
 )
+from models.bankid_identity import BankIDIdentity, Person
 from models.email_link import Purpose
 from models.event import BY_OTHERS
 from tests.unit.conftest import (
@@ -73,7 +74,7 @@ def about_a_user() -> set[str]:
     """The models whose rows lead to a user, and the two that are about one in another way."""
     found = {"User", "OutgoingMail"}
     for name, model in Tortoise.apps["models"].items():
-        for field in model._meta.fk_fields:
+        for field in model._meta.fk_fields | model._meta.o2o_fields:
             if model._meta.fields_map[field].related_model is User:
                 found.add(name)
     return found
@@ -87,10 +88,11 @@ def test_every_table_about_a_user_is_handed_over(db: None) -> None:
 def test_every_column_is_handed_over_or_withheld_for_a_reason(
     db: None, name: str, part: export.Part
 ) -> None:
-    leads_to = {field: f"{field}_id" for field in part.model._meta.fk_fields}
+    meta = part.model._meta
+    leads_to = {field: f"{field}_id" for field in meta.fk_fields | meta.o2o_fields}
     handed = {leads_to.get(column.split("__")[0], column) for column in part.columns}
 
-    columns = set(part.model._meta.fields_db_projection)
+    columns = set(meta.fields_db_projection)
     assert columns - handed - set(part.withheld) == set(), "neither handed over nor withheld"
     assert handed | set(part.withheld) <= columns, "there are no such columns"
     assert not handed & set(part.withheld)
@@ -100,7 +102,8 @@ def test_every_column_is_handed_over_or_withheld_for_a_reason(
 
 
 def test_every_column_and_every_kind_has_its_words() -> None:
-    columns = {c.replace("__", "_") for part in export.PARTS.values() for c in part.columns}
+    parts = export.PARTS.values()
+    columns = {c.replace("__", "_") for part in parts for c in part.columns + part.decrypted}
     assert columns - {"data"} == set(LABELS)
     assert set(TITLES) == set(export.PARTS)
     mails = {*mail._KINDS, *NOTICES, *ACCESS_MAILS} - {"alarm", "awaiting_too_long"}  # to us
@@ -132,6 +135,7 @@ async def busy(visitor: Visitor, anna: User, outbox: Outbox, time: Clock) -> lis
         invited_by_id=anna.id,
         sent_at=time.now(),
     )
+    await BankIDIdentity.add(anna.id, Person("199001012385", "Anna", "Andersson"), time.now())
     await visitor.submit("/glomt-losen", email="anna@example.com")
     reset = await outbox.link("anna@example.com")
     await notice.tell(await User.get(id=anna.id), "password_changed")
@@ -153,6 +157,7 @@ async def test_the_data_holds_everything_and_no_secret(
     assert data["user"]["phone"] == "070-174 06 05"
     assert data["user"]["two_factor"] == "on"
     assert data["user"]["active_customer_account_name"] == "Exempelbygg AB"
+    assert data["bankid"][0]["personal_number"] == "199001012385"
     assert data["customer_accounts"][0]["customer_account_customer_number"] == "100200"
     assert data["sessions"][0]["address"] == visitor.address
     assert {row["purpose"] for row in data["links"]} >= {"reset_password", "not_me"}

@@ -1,6 +1,7 @@
 """Login as customers and attackers meet it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -14,7 +15,8 @@ from models import (
     User,
     passwords,
 )
-from tests.unit.conftest import PASSWORD, Clock, Visitor, a_user, an_account, code
+from tests.unit.conftest import PASSWORD, SETTINGS, Clock, Visitor, a_user, an_account, code
+from web.app import create_app
 
 pytestmark = pytest.mark.anyio
 WRONG = "E-postadressen eller lösenordet stämmer inte."
@@ -245,14 +247,24 @@ async def test_a_signed_out_htmx_request_never_gets_a_login_form_inside_a_fragme
     assert answer.headers["hx-redirect"].startswith("/logga-in?next=")
 
 
-async def test_the_bankid_tab_is_honest_and_the_tab_is_remembered(
-    visitor: Visitor, db: None
-) -> None:
+async def test_the_tab_is_remembered(visitor: Visitor, db: None) -> None:
     page = await visitor.visit("/logga-in?flik=bankid")
-    assert "Inloggning med BankID är inte påslagen än" in page.text
+    assert "BankID på en annan enhet" in page.text
 
     page = await visitor.visit("/logga-in")
-    assert "Inloggning med BankID är inte påslagen än" in page.text
+    assert "BankID på en annan enhet" in page.text
+
+
+async def test_where_bankid_is_off_its_tab_is_honest_and_nothing_else_offers_it(
+    db: None,
+) -> None:
+    visitor = Visitor(create_app(replace(SETTINGS, bankid_mode="off")))
+    page = await visitor.visit("/logga-in?flik=bankid")
+    assert "Inloggning med BankID är inte påslagen än. Logga in med e-post så länge." in page.text
+    assert "BankID på" not in page.text
+    assert "BankID" not in (await visitor.visit("/registrera/steg-1")).text
+    page = await visitor.submit("/bankid/starta", intent="login", device="other")
+    assert (page.path, page.status) == ("/logga-in", 200)
 
 
 async def test_a_user_without_any_account_lands_on_adding_one(visitor: Visitor, db: None) -> None:

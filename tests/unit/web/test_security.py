@@ -147,7 +147,8 @@ def page_routes() -> list[Route]:
 
 def path_of(route: Route, customer_number: str = "100200") -> str:
     path = route.path.replace("{customer_number:customer_number}", customer_number)
-    return re.sub(r"{\w+:row_id}", "1", path.replace("{token}", TOKEN))
+    path = re.sub("{(token|public_id)}", TOKEN, path)
+    return re.sub(r"{\w+:row_id}", "1", path)
 
 
 def route_named(name: str) -> Route:
@@ -192,6 +193,19 @@ ACCESS: dict[str, tuple[str, str]] = {
     "registration:two_factor": ("signed in", "signed in"),
     "registration:skip_two_factor": ("anybody", "signed in"),
     "registration:done": ("signed in", ""),
+    "registration:with_bankid": ("anybody", "registering"),
+    "bankid:start": ("anybody", "anybody"),
+    # An identification is found by its cookie: without it there is none, whoever asks.
+    "bankid:flow": ("anybody", ""),
+    "bankid:status": ("anybody", ""),
+    "bankid:frame": ("anybody", ""),
+    "bankid:cancel": ("anybody", "anybody"),
+    "bankid:again": ("anybody", "anybody"),
+    "bankid:finish": ("anybody", ""),
+    "bankid:return": ("anybody", ""),  # whoever holds its nonce
+    "bankid:unknown": ("anybody", "anybody"),  # and has shown a BankID
+    "bankid:offer": ("signed in", "signed in"),
+    "bankid:unlink": ("signed in", "signed in"),
     "email_links:confirm_email": ("signed in", "signed in"),
     "email_links:resend": ("signed in", "signed in"),
     "email_links:open_confirm_email": ("anybody", ""),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from models.bankid_flow import RISK_BLOCKED, Intent
 from web.bankid.client import BankIDError
 from web.bankid.messages import OUTAGE, message
 
@@ -134,4 +135,16 @@ def test_says_what_fits_the_device(
 @pytest.mark.parametrize("code", [hint for status, hint, _ in EVERYWHERE if status == "error"])
 def test_an_outage_is_one_for_the_client_as_well(code: str) -> None:
     said = message("error", code, same_device=True, mobile=True)
-    assert (said == OUTAGE) == BankIDError(code).is_outage
+    assert (said == OUTAGE[Intent.LOGIN]) == BankIDError(code).is_outage
+
+
+@pytest.mark.parametrize("intent", Intent)
+@pytest.mark.parametrize(("status", "hint"), [("error", "network"), ("failed", RISK_BLOCKED)])
+def test_what_to_do_instead_is_something_that_one_can_do(
+    intent: Intent, status: str, hint: str
+) -> None:
+    said = message(status, hint, same_device=False, mobile=False, intent=intent)
+    by_email = {Intent.LOGIN: "logga in med e-post", Intent.REGISTRATION: "registrera dig med e-"}
+    assert [words for words in by_email.values() if words in said.lower()] == [
+        words for own, words in by_email.items() if own is intent
+    ]
