@@ -60,7 +60,8 @@ BLOCKED = {
 }
 OUTAGE = {
     Intent.LOGIN: "BankID går inte att använda just nu. Logga in med E-post i stället.",
-    Intent.REGISTRATION: "BankID går inte att använda just nu. Registrera dig med E-post i stället.",
+    Intent.REGISTRATION: "BankID går inte att använda just nu. "
+    "Registrera dig med E-post i stället.",
     Intent.LINK: "BankID går inte att använda just nu. Försök igen om en stund.",
     Intent.CONFIRM: "BankID går inte att använda just nu. Försök igen om en stund.",
 }
@@ -96,8 +97,9 @@ def message(
     """What to say now: `status` and `hint` as collect gives them, or "error" and an error's code.
 
     `same_device`: the app is to be on the device with the browser, so no QR code is shown;
-    `mobile`: that device is a phone or a tablet; `intent`: what to do without BankID. Codes that BankID adds one day get its texts for
-    unknown ones (RFA21, RFA22). An order that is complete needs no words: "".
+    `mobile`: that device is a phone or a tablet; `intent`: which decides what can be done without
+    BankID. Codes that BankID adds one day get its texts for unknown ones (RFA21, RFA22). An order
+    that is complete needs no words: "".
     """
     if status == "complete":
         return ""

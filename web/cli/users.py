@@ -7,7 +7,18 @@ import asyncio
 import unicodedata
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from models import Event, Membership, RecoveryCode, Session, Status, Totp, User, numbers, operating
+from models import (
+    BankIDIdentity,
+    Event,
+    Membership,
+    RecoveryCode,
+    Session,
+    Status,
+    Totp,
+    User,
+    numbers,
+    operating,
+)
 from web.cli.database import opened
 from web.cli.output import Refused, facts, local, table
 from web.settings import Settings
@@ -116,6 +127,7 @@ async def _matching(text: str) -> AsyncIterator[User]:
 
 
 async def _facts(user: User) -> str:
+    bankid = await BankIDIdentity.of_user(user.id)
     sessions = [session for session in await Session.filter(user_id=user.id) if session.is_alive]
     return facts(
         ("User", user.id),
@@ -125,7 +137,8 @@ async def _facts(user: User) -> str:
         ("Phone", user.phone),
         ("Created", user.created_at),
         ("Last login", user.last_login_at),
-        ("Password since", user.password_changed_at),
+        ("Password since", "none" if user.is_passwordless else user.password_changed_at),
+        ("BankID", f"linked {local(bankid.linked_at)}" if bankid else "not linked"),
         ("Two-factor", await _two_factor(user)),
         ("Sessions", len(sessions)),
         ("Frozen since", user.frozen_at or "no"),

@@ -9,6 +9,7 @@ from tortoise import Tortoise
 
 from models import (
     Address,
+    BankIDIdentity,
     ClaimPolicy,
     CustomerAccount,
     EmailLink,
@@ -18,6 +19,7 @@ from models import (
     TwoFactor,
     User,
     access,
+    bankid_identity,
     clock,
     keys,
     passwords,
@@ -26,6 +28,7 @@ from models.access import Actor
 from models.databases import atomic
 from models.totp import State
 from models.user import email_key
+from web.bankid.simulator.persons import PERSONS
 
 PASSWORD = "gul-tunna-vid-grinden"  # noqa: S105 - printed in the README
 TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"  # noqa: S105 - printed in the README
@@ -132,6 +135,7 @@ class Person:
     family_name: str
     accounts: tuple[str, ...]
     two_factor: bool
+    bankid: str = ""  # one of the simulator's persons
     is_approved: bool = False  # by the administrator, where the policy asks for that
 
 
@@ -142,6 +146,7 @@ PEOPLE = (
         "Andersson",
         ("10234567", "10310020", "10400100"),
         two_factor=False,
+        bankid="anna",
     ),
     Person("bo@norrsken.example", "Bo", "Bergström", ("10234568",), two_factor=True),
     Person(
@@ -218,6 +223,10 @@ async def _add_person(person: Person, password_hash: str) -> None:
             created_at=now - timedelta(days=1),
             activated_at=now,
         )
+    if person.bankid:
+        played = PERSONS[person.bankid]
+        proven = bankid_identity.Person(played.number, played.given_name, played.surname)
+        await BankIDIdentity.add(user.id, proven, now)
     for number in person.accounts:
         account = await CustomerAccount.get(customer_number=number)
         membership = await Membership.admit(user, account)
