@@ -6,6 +6,7 @@ import json
 import secrets
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import date, timedelta
 from itertools import count
 from typing import Self
 
@@ -53,6 +54,19 @@ class Person:
 
 
 @dataclass(frozen=True)
+class Citizen:
+    """Somebody with a BankID."""
+
+    given_name: str
+    family_name: str
+    personal_number: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.given_name} {self.family_name}"
+
+
+@dataclass(frozen=True)
 class Member:
     """A user that the database begins with: administrator of a customer account of their own."""
 
@@ -72,6 +86,9 @@ class Member:
     def from_json(cls, line: str) -> Self:
         read = json.loads(line)
         return cls(Person(**read["person"]), Customer(**read["customer"]), read["secret"])
+
+
+ANNA = Citizen("Anna", "Andersson", "199001012385")  # of the demo data
 
 
 def customers() -> Iterator[Customer]:
@@ -94,6 +111,16 @@ def people(kind: str) -> Iterator[Person]:
         yield Person(
             given, family, f"{kind}.{n + 1}@post.example", f"tre sega dun {secrets.token_hex(4)}"
         )
+
+
+def citizens() -> Iterator[Citizen]:
+    """Ever new ones, the 238th of their day, who is nobody."""
+    for n in count():
+        day = date(1950, 1, 1) + timedelta(days=n)
+        given = _GIVEN_NAMES[n % len(_GIVEN_NAMES)]
+        family = _FAMILY_NAMES[n // len(_GIVEN_NAMES) % len(_FAMILY_NAMES)]
+        first = f"{day:%y%m%d}238"
+        yield Citizen(given, family, f"{day:%Y}"[:2] + first + _check_digit(first))
 
 
 def _check_digit(first_nine: str) -> str:

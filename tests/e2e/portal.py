@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.people import Customer, Member, Person, customers, people
+from tests.e2e.people import Citizen, Customer, Member, Person, citizens, customers, people
 
 ROOT = Path(__file__).parents[2]
 _RUN = "import sys; from web.cli import main; sys.exit(main(['run']))"
@@ -59,6 +59,7 @@ class Portal:
         self._members = self._seed(unclaimed, users)
         self._customers = islice(customers(), unclaimed)
         self._people = people("ny")
+        self._citizens = citizens()
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -100,6 +101,10 @@ class Portal:
     def new_person(self) -> Person:
         """One who has no user account yet."""
         return next(self._people)
+
+    def new_citizen(self) -> Citizen:
+        """One with a BankID whom the portal does not know."""
+        return next(self._citizens)
 
     def member(self, *, two_factor: bool = False) -> Member:
         """A user of the database's, whom no other test has met."""

@@ -217,7 +217,7 @@ def test_the_tabs_of_the_login_box(visitor: Visitor) -> None:
     page = visitor.page
     page.goto("/logga-in")
     bankid, email = steps.tab(visitor, "BankID"), steps.tab(visitor, "E-post")
-    message = page.get_by_text("Inloggning med BankID är inte påslagen än.")
+    message = page.get_by_text("Identifiera dig med BankID i mobilen eller på den här enheten.")
     expect(message).to_be_hidden()
     if visitor.javascript:
         page.evaluate("window.stillTheSamePage = true")

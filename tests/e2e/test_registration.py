@@ -29,7 +29,7 @@ def test_the_instruction_that_customers_hold_in_their_hands(
     page.get_by_role("banner").get_by_role("link", name="Logga in").click()
     steps.on_login_page(page)
     steps.tab(visitor, "BankID").click()
-    expect(page.get_by_text("Inloggning med BankID är inte påslagen än.")).to_be_visible()
+    expect(page.get_by_role("button", name="BankID på en annan enhet")).to_be_visible()
     steps.tab(visitor, "E-post").click()
     page.get_by_role("link", name="Registrera konto med E-post").click()
 

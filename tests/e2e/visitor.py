@@ -25,7 +25,7 @@ from web.routes import routes
 _addresses = count(1)
 _PASSWORDS = {"password", "current_password", "new_password", "repeated_password"}
 _SECRET_FIELDS = _PASSWORDS | {"code", "organisation_suffix", "kept"}
-_SECRET_COOKIES = {"session", "registration", "device", "link", "kept_form"}
+_SECRET_COOKIES = {"session", "registration", "device", "link", "kept_form", "bankid"}
 _PATHS = {route.path for route in routes if isinstance(route, Route)}
 _LINKS = tuple(path.removesuffix("{token}") for path in _PATHS if path.endswith("/{token}"))
 # The browser says so itself of each answer of 4xx, and such answers are part of the portal.

@@ -29,7 +29,7 @@ def test_a_customer_registers_uses_the_menu_and_logs_in(
     browser.go(f"{site.base_url}/")
     browser.click("//header//a[normalize-space()='Logga in']")
     browser.click("//*[@role='tab'][normalize-space()='BankID']")
-    browser.find("//p[contains(., 'Inloggning med BankID')]")
+    browser.find("//p[contains(., 'Identifiera dig med BankID')]")
     browser.click("//*[@role='tab'][normalize-space()='E-post']")
     browser.click("//main//a[normalize-space()='Registrera konto med E-post']")
 

@@ -5,7 +5,8 @@ Every sentence is meant for a customer's eyes; its **bold** words are on the scr
 
 from __future__ import annotations
 
-from tests.e2e.people import Person
+from tests.e2e import people as citizens
+from tests.e2e.people import Citizen, Person
 from tests.walkthrough.controls import (
     BANNER,
     MAIN,
@@ -27,6 +28,8 @@ NEW_EMAIL = "anna.andersson@exempelbygg.example"
 ANNA, BO = "anna@exempelbygg.example", "bo@norrsken.example"
 KARIN = Person("Karin", "Holm", "karin.holm@vastfisk.example", PASSWORD)
 SAMI = Person("Sami", "Lindqvist", "sami@sjusovare.example", PASSWORD)
+MAJA = Person("Maja", "Öster", "maja.oster@gronkulla.example", "")
+MAJAS_BANKID = Citizen("Maja", "Öster", "197202292384")
 ELSA = Person("Elsa", "Norén", "elsa.noren@akeriost.example", PASSWORD)
 
 # What differs from one run to the next, and so is not compared: the QR code with its key, codes
@@ -129,6 +132,99 @@ def log_in_with_code(walk: Walk) -> None:
     give_code(walk)
     walk.arrive("Kundkonto: Norrsken Hotell & Konferens AB", title="Norrsken Hotell & Konferens AB")
     signed_in(walk)
+
+
+@flow(
+    "logga-in-med-bankid",
+    "Logga in med BankID i mobilen, från en dator",
+    chapter="Logga in med BankID",
+    logs_in_as=ANNA,
+    uses_bankid=True,
+)
+def log_in_with_bankid(walk: Walk) -> None:
+    to_bankid(walk)
+    press(walk, "BankID på en annan enhet")
+    walk.arrive("Logga in med BankID")
+    scan_with_bankid(walk, citizens.ANNA)
+    walk.arrive("Kundkonto: Exempelbygg AB", title="Exempelbygg AB")
+    signed_in(walk, guide=True)
+
+
+@flow(
+    "bankid-pa-samma-enhet",
+    "Logga in med BankID på samma enhet",
+    chapter="Logga in med BankID på samma enhet",
+    logs_in_as=ANNA,
+    uses_bankid=True,
+)
+def log_in_with_bankid_here(walk: Walk) -> None:
+    with walk.quietly():
+        to_bankid(walk)
+    press(walk, "BankID på den här enheten")
+    walk.arrive("Logga in med BankID")
+    opening = walk.step(
+        "Klicka på **Öppna BankID** och legitimera dig i appen.", link("Öppna BankID")
+    )
+    walk.identify_here(citizens.ANNA, opening)
+    walk.arrive("Kundkonto: Exempelbygg AB", title="Exempelbygg AB")
+    signed_in(walk)
+
+
+@flow(
+    "registrera-med-bankid",
+    "Registrera dig med BankID",
+    chapter="Registrera dig med BankID",
+    claims="10500501",
+    registers=MAJA,
+    uses_bankid=True,
+)
+def register_with_bankid(walk: Walk) -> None:
+    with walk.quietly():
+        to_login(walk)
+        walk.step("Välj fliken **E-post**.", tab("E-post")).click()
+        walk.step(
+            "Klicka på **Registrera konto med E-post**.", link("Registrera konto med E-post")
+        ).click()
+    walk.arrive("Steg 1 av 4: Registrera dig")
+    press(walk, "Registrera dig med BankID")
+    walk.arrive("Registrera dig med BankID")
+    scan_with_bankid(walk, MAJAS_BANKID)
+    walk.arrive("Steg 2 av 4: Ange kontouppgifter")
+    fill_claim(walk)
+    walk.arrive("Steg 3 av 4: Fyll i dina uppgifter")
+    walk.step("Skriv din egen e-postadress i **E-post**.", field("E-post")).fill(walk.person.email)
+    press(walk, "Skapa användarkonto")
+    walk.arrive("Nu är du klar!")
+    go_to_customer(walk)
+
+
+@flow(
+    "koppla-bankid",
+    "Koppla BankID till sitt konto, och ta bort det",
+    logs_in_as=BO,
+    uses_bankid=True,
+)
+def link_bankid(walk: Walk) -> None:
+    with walk.quietly():
+        to_login(walk)
+        give_password(walk)
+        give_code(walk)
+    walk.arrive("Kundkonto: Norrsken Hotell & Konferens AB", title="Norrsken Hotell & Konferens AB")
+    to_my_details(walk)
+    walk.step("Klicka på **Inloggningsuppgifter**.", link("Inloggningsuppgifter")).click()
+    walk.arrive("Inloggningsuppgifter")
+    press(walk, "Koppla BankID", mask=DATES)
+    walk.arrive("Koppla BankID")
+    scan_with_bankid(walk, MAJAS_BANKID)
+    walk.arrive("Inloggningsuppgifter")
+    walk.see("Ditt BankID är kopplat.")
+    name = "Ta bort BankID"
+    walk.step(f"Klicka på **{name}**.", link(name), mask=DATES).click()
+    walk.arrive("Vill du ta bort BankID?")
+    press(walk, name)
+    walk.arrive("Inloggningsuppgifter")
+    walk.see("BankID är borttaget.")
+    walk.step("Nu är det **Inte kopplat**.", place(".flash", "beskedet"), mask=DATES).look()
 
 
 @flow(
@@ -708,6 +804,22 @@ def give_password(walk: Walk, *, guide: bool = True) -> None:
         walk.person.password
     )
     walk.step("Klicka på **Logga in**.", button("Logga in", MAIN), guide=guide).click()
+
+
+def to_bankid(walk: Walk) -> None:
+    to_login(walk)
+    walk.step("Välj fliken **BankID**.", tab("BankID")).click()
+
+
+def scan_with_bankid(walk: Walk, owner: Citizen) -> None:
+    """The walk goes on when the page has found out by itself."""
+    walk.step(
+        "Öppna BankID-appen i mobilen, tryck på QR-kodsknappen, läs av koden och legitimera dig.",
+        place(".qr", "QR-koden") if walk.javascript else place(".bankid__code", "QR-koden"),
+        mask=(".bankid__code",),
+        show=".bankid__code",
+    ).look()
+    walk.identify(owner)
 
 
 def to_my_details(walk: Walk) -> None:

@@ -6,6 +6,7 @@ import re
 from typing import cast
 
 from tests.e2e.authenticator import Authenticator
+from tests.e2e.people import Citizen
 from tests.e2e.visitor import Visitor
 from tests.walkthrough.controls import Control
 from tests.walkthrough.registry import Flow
@@ -71,6 +72,12 @@ class _Outline(Walk):
 
     def follow_mail(self, subject: str, *, to: str = "") -> None:
         pass
+
+    def identify(self, owner: Citizen) -> None:
+        pass
+
+    def identify_here(self, owner: Citizen, step: Step) -> None:
+        step.click()
 
     def do(self, step: Step, action: str, value: str = "") -> str:
         step.action, step.heading = action, self.heading

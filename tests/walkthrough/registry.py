@@ -22,6 +22,7 @@ class Flow:
     registers: Person | None = None
     logs_in_as: str = ""  # the e-mail address of a demo user
     reads_mail: bool = False  # in the mailbox of a development portal
+    uses_bankid: bool = False  # the simulated one of a development portal
 
 
 FLOWS: list[Flow] = []
@@ -37,12 +38,24 @@ def flow(
     registers: Person | None = None,
     logs_in_as: str = "",
     reads_mail: bool = False,
+    uses_bankid: bool = False,
 ) -> Callable[[Callable[[Walk], None]], Callable[[Walk], None]]:
     """Make a function one of the flows; they are walked in the order in which they stand."""
 
     def register(act: Callable[[Walk], None]) -> Callable[[Walk], None]:
         FLOWS.append(
-            Flow(name, title, act, points, chapter, claims, registers, logs_in_as, reads_mail)
+            Flow(
+                name,
+                title,
+                act,
+                points,
+                chapter,
+                claims,
+                registers,
+                logs_in_as,
+                reads_mail,
+                uses_bankid,
+            )
         )
         return act
 

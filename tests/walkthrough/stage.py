@@ -81,6 +81,11 @@ class Elsewhere:
         self._count = 0
 
     def prepare(self, flow: Flow) -> Cast:
+        if flow.uses_bankid and not answers(f"{self.base_url}/_bankid/"):
+            raise Skipped(
+                "it needs the simulated BankID, and the server has no /_bankid",
+                "Flödet behöver det simulerade BankID:t, och servern saknar /_bankid.",
+            )
         if (flow.logs_in_as or flow.reads_mail) and not self._has_tools:
             raise Skipped(
                 "it needs a demo user or the mailbox, and the server has no /_dev/mejl",

@@ -12,7 +12,8 @@ from playwright.sync_api import ElementHandle, Error, Locator, Page, expect
 
 from tests.e2e import steps as customer
 from tests.e2e.authenticator import Authenticator
-from tests.e2e.people import Customer, Person
+from tests.e2e.people import Citizen, Customer, Person
+from tests.e2e.phone import Phone
 from tests.e2e.visitor import Visitor
 from tests.walkthrough import facts, faults
 from tests.walkthrough.controls import Control
@@ -166,6 +167,22 @@ class Walk:
             yield
         finally:
             self._quiet = before
+
+    def identify(self, owner: Citizen) -> None:
+        """The phone reads the QR code off the screen, and its owner says yes in BankID's app.
+
+        The page finds out by itself.
+        """
+        phone = Phone(self.visitor, owner)
+        phone.scan()
+        phone.identify()
+
+    def identify_here(self, owner: Citizen, step: Step) -> None:
+        """The step opens BankID's app on the same device, and its owner says yes there."""
+        with self.visitor.context.expect_page() as opened:
+            step.click()
+        Phone(self.visitor, owner).use_app(opened.value)
+        opened.value.close()
 
     def follow_mail(self, subject: str, *, to: str = "") -> None:
         """Open the link of the newest such mail to this person, or to another address of theirs."""
