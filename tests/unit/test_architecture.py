@@ -211,7 +211,8 @@ def test_a_template_escapes_everything_and_holds_no_script_or_style(path: Path) 
     assert not re.search(r"""\s(on[a-z]+|hx-on[^\s=]*|hx-vals|hx-headers)\s*=""", html)
     assert not re.search(r"""["'\s]js:|javascript:|hx-trigger=["'][^"']*\[""", html)
     assert not re.search(r"<(object|embed|base)\b", html)
-    if "/development/" not in named(path):
+    # The one frame of the portal holds a page of its own: web/bankid/pages.py says so to browsers.
+    if "/development/" not in named(path) and named(path) != "templates/bankid/_phase.html":
         assert "<iframe" not in html
     for script in re.findall(r"<script\b[^>]*>(.*?)</script>", html, re.DOTALL):
         assert not script.strip(), "no inline script"

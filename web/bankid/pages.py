@@ -65,7 +65,8 @@ class Frame(Page):
     async def get(self, request: Request) -> Response:
         flow = await found(request)
         await orders.follow(request, flow)
-        response = render(request, "bankid/frame.html", {"code": view.code(flow)}, secret=True)
+        context = {"view": view.of(request, flow)}
+        response = render(request, "bankid/frame.html", context, secret=True)
         response.headers["Content-Security-Policy"] = FRAMED
         response.headers["Cache-Control"] = "no-store"
         return response

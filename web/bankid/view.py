@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from markupsafe import Markup
 from starlette.requests import Request
 
 from models import clock
@@ -21,7 +20,7 @@ from models.bankid_flow import (
 )
 from web import next_path, sessions
 from web.bankid import messages, orders, qr, service
-from web.bankid.launch import Launch
+from web.bankid.launch import APP, Launch
 from web.bankid.start import login_path
 
 # Ours, where BankID has no text.
@@ -57,7 +56,7 @@ class View:
     phase: Phase
     message: str
     seen: str
-    qr: Markup | None = None
+    qr: str | None = None  # of `qr.image`, which marks it as HTML
     start_link: str = ""
     is_simulated: bool = False
     is_same_device: bool = False
@@ -71,12 +70,22 @@ class View:
 
 def of(request: Request, flow: BankIDFlow) -> View:
     """How the identification stands."""
-    bankid, launch = service.of(request), Launch.of(sessions.client(request).user_agent)
+    bankid = service.of(request)
+    if bankid is None:
+        return shown(request, flow)
+    return shown(request, flow, app=bankid.app, is_simulated=bankid.is_simulated)
+
+
+def shown(
+    request: Request, flow: BankIDFlow, *, app: str = APP, is_simulated: bool = False
+) -> View:
+    """The same for whichever BankID: `app` is the address that starts its app."""
+    launch = Launch.of(sessions.client(request).user_agent)
     order, phase = flow.order, _phase(flow)
     message = _message(flow, mobile=launch.is_mobile)
     link = ""
-    if phase is Phase.OPEN and order and bankid:
-        link = launch.address(order.auto_start_token, order.return_url, app=bankid.app)
+    if phase is Phase.OPEN and order:
+        link = launch.address(order.auto_start_token, order.return_url, app=app)
     return View(
         public_id=flow.public_id,
         heading=HEADINGS[flow.intent],
@@ -85,7 +94,7 @@ def of(request: Request, flow: BankIDFlow) -> View:
         seen=_seen(flow, phase),
         qr=_qr(flow, order) if phase is Phase.SCAN else None,
         start_link=link,
-        is_simulated=bool(bankid and bankid.is_simulated),
+        is_simulated=is_simulated,
         is_same_device=flow.is_same_device,
         frame="login/box.html" if flow.intent is Intent.LOGIN else "bankid/column.html",
         instead=_instead(request, flow),
@@ -105,11 +114,6 @@ def way_back(request: Request, flow: BankIDFlow) -> str:
     return str(url("confirm_identity")) + (f"?next={signed}" if signed else "")
 
 
-def code(flow: BankIDFlow) -> Markup | None:
-    """The QR code of this second, while there is something to scan."""
-    return _qr(flow, flow.order) if _phase(flow) is Phase.SCAN else None
-
-
 def _seen(flow: BankIDFlow, phase: Phase) -> str:
     # A new order has another link: that counts as another phase. Its code is another each second.
     renewals = flow.renewals if phase is Phase.OPEN else 0
@@ -125,7 +129,7 @@ def _instead(request: Request, flow: BankIDFlow) -> tuple[str, str]:
     return back, "Tillbaka"
 
 
-def _qr(flow: BankIDFlow, order: Order | None) -> Markup | None:
+def _qr(flow: BankIDFlow, order: Order | None) -> str | None:
     if order is None:
         return None
     return qr.image(qr.content(order.qr_start_token, order.qr_start_secret, flow.order_age))
