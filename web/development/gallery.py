@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.message import EmailMessage
 from pathlib import Path
@@ -17,6 +17,7 @@ from starlette.requests import Request
 
 from models import OutgoingMail, keys
 from web.development import gallery_data as data
+from web.development.gallery_bankid import Identification
 from web.development.gallery_data import Table
 from web.rendering import STOCKHOLM
 
@@ -75,10 +76,10 @@ class State:
 
     def _render(self, app: Starlette, partial: bool) -> str:
         layout = "layouts/partial.html" if partial else "layouts/page.html"
-        context = {**self._context(app), "partial": partial, "layout": layout}
+        context = {**self.context(app), "partial": partial, "layout": layout}
         return _templates(app).get_template(self.template).render(context)
 
-    def _context(self, app: Starlette) -> Table:
+    def context(self, app: Starlette) -> Table:
         """What `web.rendering.render` gives to every template, and what the state has."""
         request = _request(app, self.data.get("path", self.url))
         given = {
@@ -88,7 +89,14 @@ class State:
             "refilled": False,
             "partial": False,
         }
-        return {**given, **data.with_forms(self.data)}
+        values = data.with_forms(self.data)
+        if changed := values.get("settings"):
+            values["settings"] = replace(app.state.settings, **changed)
+        if told := values.pop("identification", None):
+            identification = Identification(**told)
+            asking = _request(app, request.url.path, identification.user_agent)
+            values["view"] = identification.view(asking)
+        return {**given, **values}
 
 
 @dataclass(frozen=True)
@@ -98,6 +106,23 @@ class DocumentState(State):
     @property
     def is_mail(self) -> bool:
         return True
+
+
+@dataclass(frozen=True)
+class FrameState(State):
+    """What stands in a frame of a page: it brings its own head, and has no inside."""
+
+
+@dataclass(frozen=True)
+class PartState(State):
+    """What htmx puts into a page that stands already: here it stands on an empty one."""
+
+    def _render(self, app: Starlette, partial: bool) -> str:
+        given = {**self.context(app), "title": self.title}
+        source = f'{{% set html %}}{{% include "{self.template}" %}}{{% endset %}}'
+        module = _templates(app).from_string(source).make_module({**given, "partial": True})
+        html = vars(module)["html"]
+        return _templates(app).get_template(_FRAMES["page"]).render({**given, "html": html})
 
 
 @dataclass(frozen=True)
@@ -112,7 +137,7 @@ class MacroState(State):
         return self.frame == _FRAMES["mail"]
 
     def _render(self, app: Starlette, partial: bool) -> str:
-        context = self._context(app)
+        context = self.context(app)
         around = {name: context.get(name, "") for name in ("before", "caller", "after")}
         parameters = {name: context[name] for name in self.data if name not in around}
         call = f"{self.macro}(**parameters)"
@@ -166,8 +191,11 @@ class MailState(State):
         text: str = part.get_content() if part else ""
         if self.subtype == "html":
             return text
-        context = {**self._context(app), "message": message, "text": text}
+        context = {**self.context(app), "message": message, "text": text}
         return _templates(app).get_template(_TEXT).render(context)
+
+
+_KINDS = {"document": DocumentState, "frame": FrameState, "part": PartState}
 
 
 def states() -> list[State]:
@@ -187,10 +215,10 @@ def _states_in(path: Path) -> Iterator[State]:
         data.check_name(key, path)
         if name.startswith("components/"):
             yield from _macro(name, key, path, _FRAMES[frame], table)
-        elif frame == "document":
+        elif kind := _KINDS.get(frame):
             values = data.merged(default, table)
             title = data.take_title(values, f"{name}/{key}", path)
-            yield DocumentState(f"{name}/{key}", title, f"{name}.html", path, values)
+            yield kind(f"{name}/{key}", title, f"{name}.html", path, values)
         else:
             yield from _page_or_mail(name, key, path, data.merged(default, table))
 
@@ -225,9 +253,10 @@ def _templates(app: Starlette) -> Environment:
     return templates
 
 
-def _request(app: Starlette, path: str) -> Request:
+def _request(app: Starlette, path: str, user_agent: str = "") -> Request:
     """The request that the page would answer, for the links of its layout."""
-    headers = [(b"host", app.state.settings.netloc.encode())]
+    host = app.state.settings.netloc
+    headers = [(b"host", host.encode()), (b"user-agent", user_agent.encode())]
     scope = {"type": "http", "app": app, "method": "GET", "path": path, "headers": headers}
     return Request({**scope, "scheme": "http", "query_string": b""})
 

@@ -92,6 +92,12 @@ def without_scripts(html: str) -> str:
     return re.sub(r"<script\b[^>]*></script>", "", html)
 
 
+def still(html: str) -> str:
+    """The page as it is now: it neither asks for what comes next nor loads itself."""
+    html = html.replace('hx-trigger="every 1s"', 'hx-trigger="none"')
+    return re.sub(r'<meta http-equiv="refresh"[^>]*>', "", html)
+
+
 def forced(path: str) -> str | None:
     """A style sheet of the portal, with what it says of forced colours always on.
 

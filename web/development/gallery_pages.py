@@ -80,7 +80,7 @@ class Bare(Page):
 
     def _answer(self, request: Request, state: State) -> Response:
         try:
-            html = state.render(request.app)
+            html = looks.still(state.render(request.app))
         except Exception as error:
             # Here, not by the portal: its page would not be shown in a frame.
             if response := template_errors.response_to(request, error):

@@ -16,12 +16,16 @@ import pytest
 from jinja2 import BaseLoader, Environment, nodes
 from starlette.applications import Starlette
 
+from models.bankid_flow import OTHER_BROWSER, REPLACED, Intent
 from tests.unit.conftest import SETTINGS, Visitor, settings
 from tests.unit.page import Page
 from web.access_mails import ACCESS_MAILS
 from web.app import create_app
+from web.bankid import messages, view
+from web.bankid.view import Phase, View
 from web.development import gallery_data, gallery_pages
 from web.development.gallery import MacroState, MailState, State, StateError, states
+from web.development.gallery_bankid import Identification
 from web.development.gallery_data import DataError
 from web.middleware.headers import CONTENT_SECURITY_POLICY
 from web.notices import NOTICES
@@ -165,7 +169,7 @@ def spoken(data: Any) -> Iterator[str]:
 
 def sentences() -> Iterator[str]:
     """Each text of the code as a pattern; what is put in is anything."""
-    for path in (ROOT / "web").glob("*.py"):
+    for path in (ROOT / "web").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield re.escape(node.value)
@@ -182,6 +186,58 @@ def test_what_states_say_the_portal_says_too() -> None:
         if state.has_partial:
             for text in spoken(state.data):
                 assert any(p.fullmatch(text) for p in known), f"{state.name}: nobody says {text!r}"
+
+
+# How an identification with BankID stands
+
+IDENTIFICATIONS = {
+    state.name: (state, Identification(**state.data.get("identification", {})))
+    for state in STATES
+    if state.template == "bankid/flow.html"
+}
+
+
+def seen(state: State, portal: Starlette) -> View:
+    shown: View = state.context(portal)["view"]
+    return shown
+
+
+def test_each_code_of_bankids_has_a_state() -> None:
+    shown = {(told.status, told.hint, told.device) for _, told in IDENTIFICATIONS.values()}
+    codes = {(status, hint) for status, hint, _ in shown}
+    pending = {"outstandingTransaction", "started", *messages._PENDING}
+    failed = {"startFailed", "unknown", *messages._FAILED}
+    errors = {f"error.{code}" for code in (*messages._ERRORS, "network")}
+    ours = {REPLACED, OTHER_BROWSER}
+
+    assert {("pending", hint) for hint in pending} - codes == set()
+    assert {("failed", hint) for hint in failed | errors | ours} - codes == set()
+    for hint in ("outstandingTransaction", "started", "startFailed"):
+        on = {device for _, code, device in shown if code == hint}
+        assert on == {"same", "other"}, f"{hint} is told in other words on each device"
+
+
+def test_each_sentence_about_an_identification_is_seen(portal: Starlette) -> None:
+    told = {seen(state, portal).message for state, _ in IDENTIFICATIONS.values()}
+    theirs = {text for name, text in vars(messages).items() if name.isupper() and name[0] != "_"}
+    ours = {view.TROUBLE, view.RETURNING, view.USED, view.TOO_OLD, *view._HINTS.values()}
+    assert theirs | ours == told
+
+
+def test_each_phase_is_seen_for_everything_that_an_identification_is_for(
+    portal: Starlette,
+) -> None:
+    phases = {(told.intent, seen(state, portal).phase) for state, told in IDENTIFICATIONS.values()}
+    assert phases == {(intent, phase) for intent in Intent for phase in Phase}
+
+
+def test_the_simulated_bankid_is_seen_only_where_a_state_says_so(portal: Starlette) -> None:
+    for state, told in IDENTIFICATIONS.values():
+        shown = seen(state, portal)
+        assert shown.is_simulated == told.simulated
+        if shown.phase is Phase.OPEN:
+            app = "/_bankid/app?" if told.simulated else ("bankid:///?", "https://app.bankid.com/?")
+            assert shown.start_link.startswith(app)
 
 
 # The data
@@ -381,6 +437,17 @@ async def test_forced_colours_are_imitated_with_the_portals_own_rules(designer: 
 async def test_without_javascript_no_script_is_asked_for(designer: Visitor) -> None:
     assert "<script" in (await designer.get(f"{PAGES[0].url}/sida")).text
     assert "<script" not in (await designer.get(f"{PAGES[0].url}/sida?javascript=av")).text
+
+
+@anyio
+async def test_a_page_that_waits_stands_still(designer: Visitor) -> None:
+    """Nothing answers for an identification that is none: within a second it would be gone."""
+    flow = await designer.get("/_galleri/bankid/flow/scan/sida")
+    frame = await designer.get("/_galleri/bankid/frame/scan/sida")
+    assert 'hx-trigger="none"' in flow.text
+    for page in (flow, frame):
+        assert "every 1s" not in page.text
+        assert "refresh" not in page.text
 
 
 @anyio
