@@ -160,5 +160,15 @@ page.addEventListener("htmx:after:request", (event) => {
   lostConnection();
 });
 
+/* What comes by itself may take away the button that had focus: then the heading has it, not nothing. */
+let lostFocus = false;
+page.addEventListener("htmx:before:swap", (event) => {
+  lostFocus = Boolean(isPoll(event) && page.activeElement.closest("#bankid-phase"));
+});
+page.addEventListener("htmx:after:swap", () => {
+  if (lostFocus && page.activeElement === page.body) find("login-heading").focus({ preventScroll: true });
+  lostFocus = false;
+});
+
 page.addEventListener("htmx:after:process", enhance);
 enhance();

@@ -221,6 +221,7 @@ def test_each_sentence_about_an_identification_is_seen(portal: Starlette) -> Non
     told = {seen(state, portal).message for state, _ in IDENTIFICATIONS.values()}
     theirs = {text for name, text in vars(messages).items() if name.isupper() and name[0] != "_"}
     ours = {view.TROUBLE, view.RETURNING, view.USED, view.TOO_OLD, *view._HINTS.values()}
+    ours |= set(view._NOT_AT_LOGIN.values())
     assert theirs | ours == told
 
 
