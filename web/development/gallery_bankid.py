@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
@@ -22,6 +23,7 @@ _ORDER = Order(
     qr_start_token="67df3917-fa0d-44e5-b327-edcc928297f8",  # noqa: S106 - nobody's
     qr_start_secret="d28db9a7-4cde-429e-a983-359be676944c",  # noqa: S106 - nobody's
 )
+FRAME = "bankid/frame/scan"  # the state of what stands in the frame of the page
 _BROWSERS = {
     "computer": "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0",
     "phone": "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko)"
@@ -71,3 +73,8 @@ class Identification:
             completed_at=proven if status is Progress.COMPLETE else None,
             used_at=now if self.used else None,
         )
+
+
+def framing(html: str, address: str) -> str:
+    """The page with its frame showing what stands at `address`: its own is an identification's."""
+    return re.sub(r'(<iframe\b[^>]* src=")[^"]*"', rf'\g<1>{address}"', html)

@@ -10,9 +10,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 
+from web.development import gallery_bankid, template_errors
 from web.development import gallery_data as data
 from web.development import gallery_looks as looks
-from web.development import template_errors
 from web.development.gallery import MailState, State, states
 from web.development.gallery_looks import JAVASCRIPT, THEME, Look
 from web.middleware.headers import CONTENT_SECURITY_POLICY
@@ -26,6 +26,8 @@ _INSIDE = (
     CONTENT_SECURITY_POLICY.replace("frame-ancestors 'none'", "frame-ancestors 'self'")
     + "; sandbox allow-same-origin allow-scripts allow-popups allow-modals"
 )
+# The page with a QR code frames it for browsers without JavaScript.
+_FRAMES = "; frame-src 'self'"
 # A mail's style sheet stands in the mail.
 _INSIDE_MAIL = _INSIDE.replace("style-src 'self'", "style-src 'unsafe-inline'")
 
@@ -72,6 +74,8 @@ class Bare(Page):
             return Response(state.render(request.app, partial=True), media_type="text/plain")
         response = self._answer(request, state)
         inside = _INSIDE_MAIL if state.is_mail else _INSIDE
+        if b"<iframe" in response.body:
+            inside += _FRAMES
         response.headers["Content-Security-Policy"] = inside
         # Of a page that is sandboxed, browsers refuse an opener policy.
         response.headers["Cross-Origin-Opener-Policy"] = "unsafe-none"
@@ -81,6 +85,8 @@ class Bare(Page):
     def _answer(self, request: Request, state: State) -> Response:
         try:
             html = looks.still(state.render(request.app))
+            bare = request.app.url_path_for("gallery:bare", name=gallery_bankid.FRAME)
+            html = gallery_bankid.framing(html, str(bare))
         except Exception as error:
             # Here, not by the portal: its page would not be shown in a frame.
             if response := template_errors.response_to(request, error):

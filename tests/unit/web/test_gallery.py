@@ -452,6 +452,18 @@ async def test_a_page_that_waits_stands_still(designer: Visitor) -> None:
 
 
 @anyio
+async def test_without_javascript_the_qr_code_stands_in_its_frame(designer: Visitor) -> None:
+    answer = await designer.get("/_galleri/bankid/flow/scan/sida?javascript=av")
+    (address,) = re.findall(r'<iframe [^>]*src="([^"]*)"', answer.text)
+    inside = await designer.get(address)
+
+    assert policy(answer)["frame-src"] == "'self'"
+    assert inside.status_code == 200
+    assert "<svg" in inside.text
+    assert policy(inside)["frame-ancestors"] == "'self'"
+
+
+@anyio
 async def test_what_htmx_gets_is_shown_as_source(designer: Visitor) -> None:
     answer = await designer.get(f"{PAGES[0].url}/sida?del=ja")
     assert answer.headers["content-type"].startswith("text/plain")
