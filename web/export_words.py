@@ -53,7 +53,7 @@ LABELS = {
     "is_favourite": "Favorit",
     "is_linking": "Väntar på inloggning",
     "kind": "Vad",
-    "last_used_at": "Senast vald",
+    "last_used_at": "Senast använd",
     "last_login_at": "Senaste inloggning",
     "linked_at": "Kopplat",
     "name": "Namn",

@@ -86,8 +86,7 @@ NOTICES = {
         "Ovanlig inloggning med BankID",
         "Någon identifierade sig med ditt BankID {at}. BankID bedömer att risken var högre än "
         "vanligt.",
-        "Var det du behöver du inte göra något. Har någon ringt eller skrivit och bett dig att "
-        "identifiera dig? Ring din bank.",
+        "Har någon ringt eller skrivit och bett dig att identifiera dig? Ring din bank.",
     ),
     "unfrozen_by_bankid": Notice(
         "Ditt konto är öppet igen",

@@ -15,7 +15,6 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from PIL import Image
 from playwright.sync_api import Browser, Page
 from pypdf.generic import ArrayObject, BooleanObject, Destination, DictionaryObject, IndirectObject
-from starlette.routing import Route
 
 from tests.walkthrough.controls import BANNER, link
 from tests.walkthrough.guide import pictures
@@ -26,7 +25,6 @@ from tests.walkthrough.guide.pictures import Box
 from tests.walkthrough.registry import Flow
 from tests.walkthrough.stage import OwnStage, own_stage
 from tests.walkthrough.walk import Walk
-from web.routes import routes
 from web.settings import ROOT
 
 _SETTINGS = {
@@ -36,10 +34,6 @@ _SETTINGS = {
     "SUPPORT_HOURS": "helgfria dagar 9–15",
     "POSTAL_ADDRESS": "Provgatan 12, 111 22 Provstad",
     "BASE_URL": "https://minasidor.kretsloppet.example",
-}
-# What customers may not be told of before it is there.
-_NOT_YET = {
-    "BankID": "/bankid",
 }
 # The building takes most of it, in the first test to ask; a busy machine needs patience.
 pytestmark = pytest.mark.timeout(400)
@@ -125,14 +119,6 @@ def test_messages_and_words_in_bold_are_the_portals_own(page: Page) -> None:
         for part in _plain(words).split("…"):
             number_free = re.split(r"\d+", part)
             assert all(piece.strip() in source for piece in number_free), words
-
-
-def test_nothing_is_promised_that_does_not_exist(guide: Guide) -> None:
-    paths = {route.path for route in routes if isinstance(route, Route)}
-    printed = " ".join(guide.texts)
-    for words, path in _NOT_YET.items():
-        if not any(known.startswith(path) for known in paths):
-            assert words not in printed, words
 
 
 def test_company_contact_and_address_come_from_the_settings(guide: Guide, page: Page) -> None:

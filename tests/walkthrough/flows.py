@@ -142,7 +142,9 @@ def log_in_with_code(walk: Walk) -> None:
     uses_bankid=True,
 )
 def log_in_with_bankid(walk: Walk) -> None:
-    to_bankid(walk)
+    with walk.quietly():
+        to_login(walk)
+    walk.step("Välj fliken **BankID**.", tab("BankID")).click()
     press(walk, "BankID på en annan enhet")
     walk.arrive("Logga in med BankID")
     scan_with_bankid(walk, citizens.ANNA)
@@ -153,13 +155,13 @@ def log_in_with_bankid(walk: Walk) -> None:
 @flow(
     "bankid-pa-samma-enhet",
     "Logga in med BankID på samma enhet",
-    chapter="Logga in med BankID på samma enhet",
     logs_in_as=ANNA,
     uses_bankid=True,
 )
 def log_in_with_bankid_here(walk: Walk) -> None:
     with walk.quietly():
-        to_bankid(walk)
+        to_login(walk)
+        walk.step("Välj fliken **BankID**.", tab("BankID")).click()
     press(walk, "BankID på den här enheten")
     walk.arrive("Logga in med BankID")
     opening = walk.step(
@@ -804,11 +806,6 @@ def give_password(walk: Walk, *, guide: bool = True) -> None:
         walk.person.password
     )
     walk.step("Klicka på **Logga in**.", button("Logga in", MAIN), guide=guide).click()
-
-
-def to_bankid(walk: Walk) -> None:
-    to_login(walk)
-    walk.step("Välj fliken **BankID**.", tab("BankID")).click()
 
 
 def scan_with_bankid(walk: Walk, owner: Citizen) -> None:

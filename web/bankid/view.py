@@ -32,11 +32,6 @@ _HINTS = {
     REPLACED: "Du har börjat om i en annan flik. Fortsätt där, eller börja om här.",
     OTHER_BROWSER: "BankID-appen öppnades från en annan webbläsare. Börja om här.",
 }
-# BankID's or ours, but said to somebody who is not logging in.
-_NOT_AT_LOGIN = {
-    messages.OUTAGE: "BankID går inte att använda just nu. Försök igen om en stund.",
-    messages.BLOCKED: "Identifieringen stoppades av säkerhetsskäl. Kontakta kundservice.",
-}
 HEADINGS = {
     Intent.LOGIN: "Logga in med BankID",
     Intent.REGISTRATION: "Registrera dig med BankID",
@@ -169,11 +164,10 @@ def _message(flow: BankIDFlow, *, mobile: bool) -> str:
     if flow.status is Progress.COMPLETE:
         return RETURNING
     error = flow.hint.startswith(orders.ERROR)
-    message = messages.message(
+    return messages.message(
         "error" if error else flow.status,
         flow.hint.removeprefix(orders.ERROR),
         same_device=flow.is_same_device,
         mobile=mobile,
         intent=flow.intent,
     )
-    return message if flow.intent is Intent.LOGIN else _NOT_AT_LOGIN.get(message, message)
