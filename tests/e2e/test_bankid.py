@@ -187,9 +187,10 @@ def test_trouble_in_the_middle_passes_and_whoever_says_no_can_begin_anew(
     message(page, messages.RFA1_QR)
     phone.scan(page)
     message(page, messages.RFA15B)
+    page.get_by_role("button", name="Avbryt").focus()
     phone.refuse()
     message(page, "Åtgärden avbröts.")
-    expect(page.get_by_role("button", name="Visa ny QR-kod")).to_be_focused()
+    expect(steps.heading(page)).to_be_focused()
     assert not inspection.violations(page)
 
     steps.press(page, "Visa ny QR-kod")
@@ -246,7 +247,9 @@ def test_a_link_from_somebody_else_logs_nobody_in(new_visitor: NewVisitor) -> No
 
     victim.page.get_by_role("link", name="Gå tillbaka").click()
 
-    expect(steps.heading(victim.page)).to_have_text("Inloggningen startades i en annan webbläsare")
+    expect(steps.heading(victim.page)).to_have_text("Inloggningen avbröts")
+    told = "Inloggningen startades i en annan webbläsare. Börja om."
+    expect(victim.page.get_by_text(told)).to_be_visible()
     message(page, "BankID-appen öppnades från en annan webbläsare. Börja om här.")
     for who in (attacker, victim):
         who.page.goto("/mina-uppgifter")
