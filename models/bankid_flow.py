@@ -48,7 +48,6 @@ class Order:
     auto_start_token: str
     qr_start_token: str
     qr_start_secret: str
-    return_url: str = ""
 
 
 # Hints of our own, beside BankID's.

@@ -5,6 +5,10 @@ Only where the way back surely ends in the same browser is it an address of ours
 addresses in the default browser, which without the session could not go on. Everywhere else the
 user goes back alone, and the page that waits has found out meanwhile.
 
+That address goes to BankID with the order, which puts it above the link's `redirect`. It never
+stands in the link: whoever sends the link to somebody else would read the nonce in it, return in
+their place, and be logged in as them.
+
 The user agent is all we know of a browser, so two cases are taken for something else:
 - Safari on an iPad says that it is on a Mac, and gets a desktop's link, which starts the app too.
 - Browsers on iOS that call themselves Safari word for word (Brave, pages inside of some apps) get
@@ -72,19 +76,15 @@ class Launch:
         """Whether `auth` is to be told where the app brings the user back to."""
         return self.browser is Browser.IOS_SAFARI
 
-    def address(self, auto_start_token: str, return_url: str, *, app: str = APP) -> str:
+    def address(self, auto_start_token: str, *, app: str = APP) -> str:
         """The address of the link that starts the app, for an order with this token.
 
-        Another `app` stands for BankID's: the simulator's page, which opens in every browser and
-        always comes back to `return_url`.
+        Another `app` stands for BankID's: the simulator's page, which opens in every browser.
         """
-        if app != APP:
-            base, redirect = app, return_url or _NOWHERE
-        else:
+        base, redirect = app, _NOWHERE
+        if app == APP:
             base = _SCHEME if self.browser in _BY_SCHEME else APP
             redirect = _WAYS_BACK.get(self.browser, _NOWHERE)
-            if self.sends_return_url and return_url:
-                redirect = return_url
         query = {"autostarttoken": auto_start_token, "redirect": redirect}
         return f"{base}?{urlencode(query, safe='', quote_via=quote)}"
 

@@ -49,13 +49,7 @@ async def place(request: Request, flow: BankIDFlow) -> None:
     except BankIDError as error:
         await _refused(flow, error)
         return
-    order = Order(
-        made.order_ref,
-        made.auto_start_token,
-        made.qr_start_token,
-        made.qr_start_secret,
-        return_url,
-    )
+    order = Order(made.order_ref, made.auto_start_token, made.qr_start_token, made.qr_start_secret)
     if not await flow.has_order(order, nonce):
         await cancel(request, order)  # ended meanwhile
 

@@ -85,7 +85,7 @@ def shown(
     message = _message(flow, mobile=launch.is_mobile)
     link = ""
     if phase is Phase.OPEN and order:
-        link = launch.address(order.auto_start_token, order.return_url, app=app)
+        link = launch.address(order.auto_start_token, app=app)
     return View(
         public_id=flow.public_id,
         heading=HEADINGS[flow.intent],
