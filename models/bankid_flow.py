@@ -150,6 +150,12 @@ class BankIDFlow(Model):
         return await cls.get_or_none(public_id=public_id, token_hash=tokens.hashed(token))
 
     @property
+    @classmethod
+    async def forget_persons(cls) -> int:
+        """Erase whom nobody came for in time; how many."""
+        late = cls.filter(completed_at__lte=clock.now() - cls.GOOD_FOR)
+        return await late.exclude(person_encrypted=None).update(person_encrypted=None)
+
     def order(self) -> Order | None:
         if self.order_encrypted is None:
             return None

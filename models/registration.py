@@ -106,6 +106,12 @@ class Registration(Model):
         return await cls.filter(started_at__lte=clock.now() - cls.LIFETIME).delete()
 
     @classmethod
+    async def forget_persons(cls) -> int:
+        """Erase who proved by BankID who they are, and did not go on in time; how many."""
+        late = cls.filter(identified_at__lte=clock.now() - cls.PERSON_LIFETIME)
+        return await late.exclude(person_encrypted=None).update(person_encrypted=None)
+
+    @classmethod
     async def find(cls, token: str) -> Self | None:
         """The registration behind the cookie, however old."""
         found = cls.get_or_none(token_hash=tokens.hashed(token))
@@ -156,7 +162,7 @@ class Registration(Model):
     @property
     def is_by_bankid(self) -> bool:
         """Whether it was begun with BankID, however long ago."""
-        return self.person_encrypted is not None
+        return self.identified_at is not None
 
     @property
     def person(self) -> Person | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import date, timedelta
 
-from models import RecoveryCode, Registration, clock, closing, retention
+from models import BankIDFlow, RecoveryCode, Registration, clock, closing, retention
 from web.jobs.worker import Worker
 from web.rendering import STOCKHOLM
 
@@ -14,7 +14,8 @@ _NIGHT = timedelta(hours=3)  # after midnight in Sweden
 
 
 class RetentionWorker(Worker):
-    """Registrations, shown recovery codes and closed users; and what `models.retention` lists."""
+    """Registrations, persons by BankID, shown recovery codes and closed users; and what
+    `models.retention` lists."""
 
     every = 60.0
 
@@ -24,6 +25,8 @@ class RetentionWorker(Worker):
 
     async def work(self) -> bool:
         await Registration.forget_run_out()
+        await Registration.forget_persons()
+        await BankIDFlow.forget_persons()
         await RecoveryCode.forget_shown()
         await closing.erase_due()
         # Also in the first minute: a server may be stopped each night.
