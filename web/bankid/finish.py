@@ -37,6 +37,9 @@ class Finish(Page):
 
     async def get(self, request: Request) -> Response:
         flow = await found(request)
+        if flow.intent is Intent.LINK:
+            # Before it is used up: it is still good when the password has been given again.
+            guards.recently_confirmed(request)
         person = await flow.use()
         if person is None:
             if flow.used_at and request.state.identity:  # asked for twice, or from two tabs
