@@ -68,7 +68,8 @@ class BankIDFlow(Model):
 
     COLLECT_EVERY: ClassVar[timedelta] = timedelta(seconds=2)  # BankID's guidelines
     # Who asks BankID has this long to write down the answer, before somebody else asks.
-    LEASE: ClassVar[timedelta] = timedelta(seconds=12)  # longer than the client waits
+    # Longer than BankID can take: to say that an order has run out, and to make the next one.
+    LEASE: ClassVar[timedelta] = timedelta(seconds=20)
     RENEWED_FOR: ClassVar[timedelta] = timedelta(seconds=150)
     MOST_RENEWALS: ClassVar[int] = 5
     LONGEST: ClassVar[timedelta] = timedelta(minutes=8)  # 150 s to start, 3 min for the app, slack
@@ -149,13 +150,13 @@ class BankIDFlow(Model):
             return None
         return await cls.get_or_none(public_id=public_id, token_hash=tokens.hashed(token))
 
-    @property
     @classmethod
     async def forget_persons(cls) -> int:
         """Erase whom nobody came for in time; how many."""
         late = cls.filter(completed_at__lte=clock.now() - cls.GOOD_FOR)
         return await late.exclude(person_encrypted=None).update(person_encrypted=None)
 
+    @property
     def order(self) -> Order | None:
         if self.order_encrypted is None:
             return None
@@ -204,9 +205,8 @@ class BankIDFlow(Model):
 
     async def goes_on(self, hint: str) -> None:
         """Still pending; what the app waits for."""
-        late = clock.now() - self.begun_at >= self.LONGEST
-        if late:
-            await self.fail(TOO_LATE)
+        if clock.now() - self.begun_at >= self.LONGEST:
+            await self.has_failed(TOO_LATE)
             return
         at = clock.now() + self.COLLECT_EVERY
         _ = await self._update(hint=hint[:40], has_trouble=False, next_collect_at=at)
@@ -214,10 +214,14 @@ class BankIDFlow(Model):
     async def misses(self) -> None:
         """BankID did not answer: it is asked again, but not for ever."""
         if clock.now() - self.begun_at >= self.LONGEST:
-            await self.fail("error.network")
+            await self.has_failed("error.network")
             return
         at = clock.now() + self.COLLECT_EVERY
         _ = await self._update(has_trouble=True, next_collect_at=at)
+
+    async def has_failed(self, hint: str) -> None:
+        """BankID says so, or the time is up: what another request has proven stays proven."""
+        _ = await self._update(status=Progress.FAILED, hint=hint[:40], order_encrypted=None)
 
     async def fail(self, hint: str) -> bool:
         """It ends here, for every browser. Of several at once exactly one gets True."""

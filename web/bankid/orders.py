@@ -75,7 +75,7 @@ async def follow(request: Request, flow: BankIDFlow) -> None:
         await place(request, flow)
     else:
         _log.info("bankid.failed", extra={"flow": flow.id, "hint": found.hint})
-        _ = await flow.fail(found.hint or "unknown")
+        await flow.has_failed(found.hint or "unknown")
 
 
 async def cancel(request: Request, order: Order | None) -> None:
@@ -109,7 +109,7 @@ async def _complete(request: Request, flow: BankIDFlow, found: Completion) -> No
     blocked = found.risk == "high"
     if blocked or (elsewhere and request.app.state.settings.bankid_require_same_ip):
         _log.warning("bankid.blocked", extra={"flow": flow.id, "risk": found.risk})
-        _ = await flow.fail(bankid_flow.RISK_BLOCKED)
+        await flow.has_failed(bankid_flow.RISK_BLOCKED)
         return
     if await flow.prove(person, found.risk) and found.risk == "moderate":
         known = await BankIDIdentity.of_person(person)
