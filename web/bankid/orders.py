@@ -56,11 +56,14 @@ async def place(request: Request, flow: BankIDFlow) -> None:
 
 async def follow(request: Request, flow: BankIDFlow) -> None:
     """Ask BankID how far the order has come, if it is time and nobody else is asking."""
-    order = flow.order
+    bankid, order = service.of(request), flow.order
     if order is None or not await flow.takes_turn():
         return
+    if bankid is None:  # switched off meanwhile
+        await flow.has_failed(f"{ERROR}off")
+        return
     try:
-        found = await _service(request).client.collect(order.order_ref)
+        found = await bankid.client.collect(order.order_ref)
     except BankIDError as error:
         if error.code in _PASSING:
             await flow.misses()
@@ -119,7 +122,7 @@ async def _complete(request: Request, flow: BankIDFlow, found: Completion) -> No
 async def _refused(flow: BankIDFlow, error: BankIDError) -> None:
     _log.warning("bankid.refused", extra={"flow": flow.id, "code": error.code})
     await alarm.ring(error)
-    _ = await flow.fail(f"{ERROR}{error.code}")
+    await flow.has_failed(f"{ERROR}{error.code}")
 
 
 def _return_url(request: Request, flow: BankIDFlow, nonce: str) -> str:
