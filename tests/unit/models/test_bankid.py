@@ -514,18 +514,17 @@ async def test_bankid_thaws_and_the_password_is_gone(db: None, time: Clock) -> N
 
 
 async def test_a_bankid_of_late_goes_with_the_freezing(db: None, time: Clock) -> None:
-    registered, late, old = [
-        await a_user(email, created_at=time.now()) for email in ("a@x.se", "b@x.se", "c@x.se")
-    ]
+    late, old = await a_user("late@example.com"), await a_user("old@example.com")
     time.forward(hours=1)
-    await BankIDIdentity.add(registered.id, ANNA, registered.created_at)
-    await BankIDIdentity.add(old.id, BERTIL, time.now())
-    time.forward(hours=1)
-    await BankIDIdentity.add(late.id, Person("197202292384", "Cecilia", "Öberg"), time.now())
-    time.time += BankIDIdentity.NEW_FOR - timedelta(hours=1)
+    _ = await linked(old, BERTIL)
+    time.time += BankIDIdentity.NEW_FOR
+    registered = await a_user("registered@example.com", created_at=time.now())
+    _ = await linked(registered)
+    _ = await linked(late, Person("197202292384", "Cecilia", "Öberg"))
+    time.forward(days=6)
 
     for user in (registered, late, old):
-        await BankIDIdentity.forget_new(user)
+        assert await operating.freeze(user, "Kim")
 
     assert await BankIDIdentity.of_user(registered.id)
     assert not await BankIDIdentity.of_user(late.id)
