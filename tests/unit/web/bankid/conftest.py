@@ -1,16 +1,24 @@
-"""The standalone simulator behind TLS, with certificates made for this run."""
+"""The standalone simulator behind TLS, with certificates made for this run; and customers."""
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
 import pytest
 import trustme
+from starlette.applications import Starlette
+
+from models import BankIDIdentity, CustomerAccount, Membership, User
+from models.bankid_identity import Person
+from tests.unit.conftest import Clock, a_user
+from tests.unit.web.bankid.customer import ANNA, Customer
+from web.log import JsonLines
 
 ROOT = Path(__file__).parents[4]
 _HOSTS = ("localhost", "127.0.0.1")
@@ -85,3 +93,45 @@ def command_of(folder: Path) -> list[str]:
     files = {"--cert": "server.pem", "--key": "server.key", "--client-ca": "ca.pem"}
     options = [word for option, name in files.items() for word in (option, str(folder / name))]
     return [sys.executable, "-m", "web.bankid.simulator", *options]
+
+
+@pytest.fixture
+async def new_customer(app: Starlette, time: Clock) -> AsyncIterator[Callable[..., Customer]]:
+    """What makes another browser, each at an address of its own."""
+    made: list[Customer] = []
+
+    def make(user_agent: str = "") -> Customer:
+        made.append(Customer(app, time, user_agent))
+        return made[-1]
+
+    yield make
+    for customer in made:
+        await customer.client.aclose()
+
+
+@pytest.fixture
+def customer(new_customer: Callable[..., Customer]) -> Customer:
+    return new_customer()
+
+
+@pytest.fixture
+async def anna(account: CustomerAccount, time: Clock) -> User:
+    """A user of Exempelbygg's, with a password, whose BankID is linked since long."""
+    user = await a_user(email_confirmed_at=time.now())
+    _ = await Membership.admit(user, account)
+    person = Person(ANNA.number, ANNA.given_name, ANNA.surname)
+    await BankIDIdentity.add(user.id, person, time.now())
+    time.forward(days=30)
+    return user
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
+    """All that is logged, as production writes it; without the lines of the tests' own client."""
+    caplog.set_level(logging.INFO)
+
+    def lines() -> str:
+        ours = [record for record in caplog.records if record.name != "httpx2"]
+        return "\n".join(JsonLines().format(record) for record in ours)
+
+    return lines
