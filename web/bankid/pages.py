@@ -50,8 +50,8 @@ class Status(Page):
             path = request.app.url_path_for("bankid:finish", public_id=flow.public_id)
             return Response(headers={"HX-Redirect": path, "Cache-Control": "no-store"})
         shown, seen = view.of(request, flow), request.query_params.get("seen", "")
-        whole = shown.has_changed_phase(seen)
-        context = {"view": shown, "whole": whole, "is_told": seen != shown.seen}
+        whole, is_told = shown.has_changed_phase(seen), shown.has_another_sentence(seen)
+        context = {"view": shown, "whole": whole, "is_told": is_told}
         response = render(request, "bankid/_status.html", context, secret=True)
         if whole:
             response.headers.update({"HX-Retarget": "#bankid-phase", "HX-Reswap": "outerHTML"})

@@ -67,6 +67,10 @@ class View:
         """Whether more than the QR code and the sentence are others than at the poll before."""
         return seen.split(".")[:2] != self.seen.split(".")[:2]
 
+    def has_another_sentence(self, seen: str) -> bool:
+        """Whether it is to be read aloud, which it is not for a new order alone."""
+        return seen.split(".", 2)[::2] != self.seen.split(".", 2)[::2]
+
 
 def of(request: Request, flow: BankIDFlow) -> View:
     """How the identification stands."""
@@ -117,7 +121,8 @@ def way_back(request: Request, flow: BankIDFlow) -> str:
 def _seen(flow: BankIDFlow, phase: Phase) -> str:
     # A new order has another link: that counts as another phase. Its code is another each second.
     renewals = flow.renewals if phase is Phase.OPEN else 0
-    return f"{phase}.{renewals}.{flow.hint}{'-' * flow.has_trouble}"
+    hint = flow.status if flow.status is Progress.COMPLETE else flow.hint
+    return f"{phase}.{renewals}.{hint}{'-' * flow.has_trouble}"
 
 
 def _instead(request: Request, flow: BankIDFlow) -> tuple[str, str]:
