@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from models import BankIDFlow, CustomerAccount, Session, User, tokens
+from models import BankIDFlow, BankIDIdentity, CustomerAccount, Session, User, tokens
 from models.bankid_flow import Progress
 from tests.unit.conftest import PASSWORD, Clock, a_user
 from tests.unit.tables import cells
@@ -445,3 +445,19 @@ async def test_a_flow_of_a_session_ends_with_it(
     _ = await customer.log_in()
 
     assert (await customer.sees(path)).status == 404
+
+
+async def test_nor_does_another_user_of_the_same_browser_go_on(
+    customer: Customer, account: CustomerAccount
+) -> None:
+    _ = await a_user(), await a_user("bo@example.com")
+    _ = await customer.log_in("anna@example.com", PASSWORD)
+    path = await customer.start("link")
+    customer.client.cookies.delete("__Host-session")  # which stays alive on the server
+    assert (await customer.visit(path)).status == 404
+    _ = await customer.log_in("bo@example.com", PASSWORD)
+    customer.bankid.answer(customer.order.ref, ANNA)
+
+    for end in ("", "/status", "/klar"):
+        assert (await customer.sees(path + end)).status == 404
+    assert await BankIDIdentity.all().count() == 0
