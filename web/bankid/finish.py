@@ -132,7 +132,7 @@ class Offer(Page):
         identity, form = guards.recently_confirmed(request), await OfferForm.read(request)
         begun, person = await _identified(request, signed_in=True)
         sentence = await link(request, person) if form.answer == "yes" else None
-        await begun.forget_person()
+        await begun.delete()  # answered: nothing is kept of whose BankID it was
         user = await User.get(id=identity.user.id)
         path = await login.landing(request, user, next_path.read(form.next))
         response = redirect(request, path, whole_page=True, flash=sentence)
