@@ -112,7 +112,8 @@ def _sections(found: dict[str, export.Rows]) -> list[Section]:
 
 
 def _section(name: str, rows: export.Rows) -> Section:
-    columns = [column.replace("__", "_") for column in export.PARTS[name].columns]
+    part = export.PARTS[name]
+    columns = [column.replace("__", "_") for column in (*part.columns, *part.decrypted)]
     cells = [[in_words(column, row[column]) for column in columns] for row in rows]
     return Section(TITLES[name], [LABELS[column] for column in columns], cells)
 
