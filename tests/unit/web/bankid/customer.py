@@ -32,10 +32,15 @@ class Customer(Visitor):
     def __init__(self, app: Starlette, time: Clock, user_agent: str = "") -> None:
         super().__init__(app)
         self.app, self.time, self.heard = app, time, list[str]()
-        self.bankid: State = app.state.bankid_simulator.state
         self.client.event_hooks["response"].append(self._hear)
         if user_agent:
             self.client.headers["User-Agent"] = user_agent
+
+    @property
+    def bankid(self) -> State:
+        """The simulator in the same process."""
+        state: State = self.app.state.bankid_simulator.state
+        return state
 
     @property
     def order(self) -> Order:
