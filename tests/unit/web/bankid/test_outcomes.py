@@ -12,15 +12,18 @@ from models import (
     CustomerAccount,
     EmailLink,
     Event,
+    Invitation,
     Membership,
     OutgoingMail,
     Registration,
+    Role,
     Session,
     TwoFactor,
     User,
     operating,
     tokens,
 )
+from models.access import Actor
 from models.email_link import Purpose
 from models.session import How
 from tests.unit.conftest import PASSWORD, Clock, Outbox, a_user, plain
@@ -479,7 +482,8 @@ async def test_the_offer_asks_for_the_password_of_old_sessions(
     _ = await customer.submit(UNKNOWN)
     _ = await customer.log_in()
     time.forward(minutes=11)
-    assert (await customer.submit(OFFER, answer="yes")).path == "/bekrafta-dig"
+    for page in (await customer.visit(OFFER), await customer.submit(OFFER, answer="yes")):
+        assert page.path == "/bekrafta-dig"
     assert await bankids() == []
 
 
@@ -496,3 +500,26 @@ async def test_a_bankid_of_somebody_elses_is_not_linked_by_the_offer(
     page = await customer.submit(OFFER, answer="yes")
     assert "Detta BankID är redan kopplat till ett annat konto." in page.response.text
     assert await bankids() == before
+
+
+async def test_who_is_invited_registers_with_bankid_and_no_claim(
+    customer: Customer, account: CustomerAccount, outbox: Outbox
+) -> None:
+    inviting = await Membership.admit(await a_user(), account)
+    actor = Actor(inviting.user_id)
+    _ = await Invitation.send(account, "cia@example.com", Role.MEMBER, actor)
+    page = await customer.visit(await outbox.link("cia@example.com"))
+    page = await customer.submit("/inbjudan/nytt-konto", link=page.value("link") or "")
+    assert (page.path, "Använd BankID i stället" in page.buttons) == (STEP_3, True)
+
+    answer = await customer.post("/registrera/med-bankid", customer_number="100200")
+    customer.bankid.answer(customer.order.ref, BERTIL)
+    page = await customer.sees(answer.headers["location"])
+    assert (page.path, page.value("given_name")) == (STEP_3, "Bertil")
+    typed = {**PERSONAL, "given_name": "Bertil", "email": "cia@example.com"}
+    assert (await customer.submit(STEP_3, **typed)).path == DONE
+
+    cia = await User.get(email="cia@example.com")
+    assert cia.email_confirmed_at
+    assert await bankids() == [cia.id]
+    assert await Membership.exists(user_id=cia.id, customer_account_id=account.id)
