@@ -173,6 +173,10 @@ class Registration(Model):
             return None
         return Person.opened(self.person_encrypted, f"registration:{self.id}")
 
+    def is_of_another(self, person: Person) -> bool:
+        """Whether somebody else has proven by BankID that it is theirs."""
+        return self.person is not None and self.person.key != person.key
+
     async def await_login(self) -> None:
         """Whoever has showed their BankID has a user account already, and logs in to it."""
         await Registration.filter(id=self.id, finished_at=None).update(is_linking=True)

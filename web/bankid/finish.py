@@ -71,6 +71,9 @@ class Finish(Page):
 
     async def _register(self, request: Request, flow: BankIDFlow, person: Person) -> Response:
         begun, token = await registration.begun(request)
+        if begun.is_of_another(person):  # at the same computer: what they have typed is not shown
+            await begun.delete()
+            begun, token = await registration.begun(request)
         await begun.identify(person)
         if flow.intent is Intent.LOGIN:
             response = redirect(request, "bankid:unknown")
