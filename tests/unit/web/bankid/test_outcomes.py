@@ -283,6 +283,30 @@ async def test_bankid_in_the_middle_keeps_what_was_typed(
     assert await bankids() == [(await User.get()).id]
 
 
+async def test_the_next_one_at_the_computer_sees_nothing_of_the_last_one(
+    customer: Customer, account: CustomerAccount
+) -> None:
+    _ = await identified(customer)
+    _ = await customer.submit(STEP_3, **{**PERSONAL, "email": "anna", "phone": "070-174"})
+
+    page = await customer.identify(BERTIL, "registration")
+
+    assert (page.path, page.value("customer_number")) == (STEP_2, "")
+    page = await customer.submit(STEP_2, **CLAIM)
+    assert [page.value(name) for name in ("given_name", "family_name", "email", "phone")] == [
+        *("Bertil", "Björk", "", "")
+    ]
+    assert ANNA.surname not in await cells()
+
+
+async def test_who_identifies_themselves_again_goes_on(
+    customer: Customer, account: CustomerAccount
+) -> None:
+    begun = await identified(customer)
+    assert (await customer.identify(ANNA, "registration")).path == STEP_3
+    assert (await Registration.get()).id == begun.id
+
+
 async def test_who_they_are_is_good_for_half_an_hour(
     customer: Customer, account: CustomerAccount, time: Clock
 ) -> None:
