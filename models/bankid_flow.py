@@ -67,6 +67,7 @@ class BankIDFlow(Model):
     """
 
     COLLECT_EVERY: ClassVar[timedelta] = timedelta(seconds=2)  # BankID's guidelines
+    BACKED_OFF: ClassVar[timedelta] = timedelta(seconds=10)  # it has been asked too often
     # Who asks BankID has this long to write down the answer, before somebody else asks.
     # Longer than BankID can take: to say that an order has run out, and to make the next one.
     LEASE: ClassVar[timedelta] = timedelta(seconds=20)
@@ -211,12 +212,12 @@ class BankIDFlow(Model):
         at = clock.now() + self.COLLECT_EVERY
         _ = await self._update(hint=hint[:40], has_trouble=False, next_collect_at=at)
 
-    async def misses(self) -> None:
-        """BankID did not answer: it is asked again, but not for ever."""
+    async def misses(self, *, backs_off: bool = False) -> None:
+        """BankID did not answer: it is asked again, later if it asked for that, not for ever."""
         if clock.now() - self.begun_at >= self.LONGEST:
             await self.has_failed("error.network")
             return
-        at = clock.now() + self.COLLECT_EVERY
+        at = clock.now() + (self.BACKED_OFF if backs_off else self.COLLECT_EVERY)
         _ = await self._update(has_trouble=True, next_collect_at=at)
 
     async def has_failed(self, hint: str) -> None:

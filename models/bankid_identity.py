@@ -131,14 +131,19 @@ class BankIDIdentity(Model):
             user = await User.get(id=identity.user.id)
             if user.is_passwordless or not await Session.exists(id=identity.session_id):
                 return None
-            if not await cls.filter(user_id=user.id).delete():
+            if not await cls.exists(user_id=user.id):
                 return None
+            await cls.forget(user)
             await Session.end_all(user.id, but=identity.session_id)
             # What this session has proven is worth no more than the password from now on.
-            token = await authenticated_again(identity, how=_without_bankid(identity.how))
+            return await authenticated_again(identity, how=_without_bankid(identity.how))
+
+    @classmethod
+    async def forget(cls, user: User) -> None:
+        """It logs nobody in any more, and its user is told. In the caller's transaction."""
+        if await cls.filter(user_id=user.id).delete():
             await Event.record("bankid.unlinked", user=user)
             await notice.tell(user, "bankid_unlinked")
-        return token
 
     @classmethod
     async def forget_new(cls, user: User) -> None:

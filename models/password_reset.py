@@ -59,6 +59,10 @@ async def finish(link: EmailLink, password_hash: str) -> bool:
             await User.lock(user.id)
             if not await link.consume():
                 return False
+            user = await User.get(id=user.id)
+            if user.email_confirmed_at is None:
+                # It may be a stranger's, who made the user account in the owner's name.
+                await BankIDIdentity.forget(user)
             if not await password_change.replace(user, password_hash, by_mail=True):
                 raise _TooLate
             await Session.end_all(user.id)

@@ -66,7 +66,7 @@ async def follow(request: Request, flow: BankIDFlow) -> None:
         found = await bankid.client.collect(order.order_ref)
     except BankIDError as error:
         if error.code in _PASSING:
-            await flow.misses()
+            await flow.misses(backs_off=error.code == "tooManyRequests")
         else:
             await _refused(flow, error)
         return

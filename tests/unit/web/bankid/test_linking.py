@@ -56,6 +56,14 @@ async def as_bo(customer: Customer) -> Page:
     return await customer.log_in("bo@example.com")
 
 
+async def set_password_by_mail(customer: Customer, outbox: Outbox) -> None:
+    """'Glömt lösen?', and the numbers where the address was never confirmed."""
+    _ = await customer.submit("/glomt-losen", email="anna@example.com")
+    _ = await customer.visit(await outbox.link("anna@example.com"))
+    page = await customer.submit("/aterstall-losen", password=NEW, **CLAIM)
+    assert page.path == "/logga-in"
+
+
 async def link(customer: Customer) -> Page:
     return await customer.identify(BERTIL, "link")
 
@@ -275,15 +283,28 @@ async def test_who_has_none_gets_one_by_mail(
     customer: Customer, new_customer: Browsers, account: CustomerAccount, outbox: Outbox
 ) -> None:
     _ = await customer.register()
+    await (await User.get()).confirm_email()
     other = new_customer()
-    _ = await other.submit("/glomt-losen", email="anna@example.com")
-    page = await other.visit(await outbox.link("anna@example.com"))
-    page = await other.submit("/aterstall-losen", password=NEW, **CLAIM)
-    assert page.path == "/logga-in"
+    await set_password_by_mail(other, outbox)
 
     assert (await other.log_in(password=NEW)).status == 200
     assert await other.is_signed_in()
     assert (await new_customer().identify()).path == HOME
+
+
+async def test_whose_address_it_was_not_is_out_when_its_owner_sets_one(
+    customer: Customer, new_customer: Browsers, account: CustomerAccount, outbox: Outbox
+) -> None:
+    """A stranger who knows the company registers in somebody else's name, with their BankID."""
+    _ = await customer.register()
+    owner = new_customer()
+    await set_password_by_mail(owner, outbox)
+
+    assert not await customer.is_signed_in()
+    assert (await customer.identify()).path == "/bankid/okand"
+    assert not await BankIDIdentity.exists()
+    assert await Event.exists(kind="bankid.unlinked")
+    assert (await owner.log_in(password=NEW)).status == 200
 
 
 async def test_or_chooses_one_under_mina_uppgifter(
