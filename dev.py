@@ -33,7 +33,11 @@ DATABASE = "minasidor.sqlite3"
 TEST_DATABASE_URL = "MINASIDOR_TEST_DATABASE_URL"
 
 TWO_PROCESSES = ("--numprocesses=auto", "--maxprocesses=2")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
+# The first has no window, and takes two thirds of the time of the others.
+BROWSERS = (
+    *("chromium-headless-shell", "chromium", "chromium-browser"),
+    *("google-chrome-stable", "google-chrome", "chrome"),
+)
 
 LAUNCHER_TEXT = """\
 #!/bin/sh
@@ -220,7 +224,11 @@ def browser() -> str:
     install = (PYTHON, "-m", "playwright", "install", "--only-shell", "chromium")
     if sh(*install, check=False, quiet=True) and (found := find_browser()):
         return found
-    apt_install("chromium", why="the browser tests need a browser")
+    why = "the browser tests need a browser"
+    try:
+        apt_install("chromium-headless-shell", why=why)
+    except SystemExit:  # older distributions have it in one piece
+        apt_install("chromium", why=why)
     if found := find_browser():
         return found
     raise SystemExit(

@@ -5,19 +5,17 @@ Once in each process: `make test` shares the tests of this folder between two of
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from tests.e2e import chromium
 from tests.e2e import logs as written
 from tests.e2e.portal import Portal
 from tests.e2e.visitor import Visitor, Watch, Way
 
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
 PATIENCE = 10_000  # milliseconds
 
 
@@ -47,13 +45,9 @@ def portal(tmp_path_factory: pytest.TempPathFactory, logs: list[Path]) -> Iterat
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    found = os.environ.get("CHROMIUM_PATH") or next(
-        filter(None, map(shutil.which, _BROWSERS)), None
-    )
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
-        # Without a browser on the machine, Playwright's own; it says itself how to get that.
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium.path(), args=["--no-sandbox"])
         yield browser
         browser.close()
 

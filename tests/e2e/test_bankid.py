@@ -88,7 +88,7 @@ def test_the_app_on_this_device_is_opened_by_a_link(visitor: Visitor) -> None:
     expect(steps.heading(page)).to_contain_text("Exempelbygg AB")
 
 
-@both_ways
+@with_javascript
 def test_whoever_is_unknown_registers_without_a_password(visitor: Visitor, portal: Portal) -> None:
     owner, customer, person = portal.new_citizen(), portal.new_customer(), portal.new_person()
     phone = Phone(visitor, owner)
@@ -120,7 +120,7 @@ def test_whoever_is_unknown_registers_without_a_password(visitor: Visitor, porta
     steps.on_customer_page(page, customer)
 
 
-@both_ways
+@with_javascript
 def test_bankid_is_linked_and_removed(visitor: Visitor, portal: Portal) -> None:
     member, owner = portal.member(), portal.new_citizen()
     phone = Phone(visitor, owner)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +11,7 @@ from pathlib import Path
 
 from playwright.sync_api import Playwright, expect, sync_playwright
 
+from tests.e2e import chromium
 from tests.e2e.people import Customer
 from tests.walkthrough import compare, devices, outline, report
 from tests.walkthrough.compare import Album
@@ -25,7 +24,6 @@ from tests.walkthrough.run import Run
 from tests.walkthrough.stage import Elsewhere, Stage, own_stage
 from web.settings import ROOT
 
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
 FOLDER = ROOT / "genomgang"
 
 
@@ -39,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     expect.set_options(timeout=10_000)
     with sync_playwright() as playwright, _stage(asked) as stage:
         browser = playwright.chromium.launch(
-            executable_path=_browser(),
+            executable_path=chromium.path(headed=asked.headed),
             # A scrollbar would take its width from the page, as it does only when one watches.
             args=["--no-sandbox", "--hide-scrollbars"],
             headless=not asked.headed,
@@ -129,12 +127,6 @@ def _stage(asked: argparse.Namespace) -> Iterator[Stage]:
         raise SystemExit("Give a --suffix for each --customer.")
     pairs = zip_longest(asked.customer, asked.suffix)
     yield Elsewhere(asked.base_url, [Customer(number, suffix, "", "") for number, suffix in pairs])
-
-
-def _browser() -> str | None:
-    """The machine's own; without one, Playwright's, which says itself how to get it."""
-    named = os.environ.get("CHROMIUM_PATH")
-    return named or next(filter(None, map(shutil.which, _BROWSERS)), None)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
+from tests.e2e import chromium
 from tests.walkthrough.guide.build import Wrong, build
 from tests.walkthrough.stage import own_stage
 from web.settings import ROOT, SettingError, Settings
@@ -31,7 +32,7 @@ def main() -> int:
         settings = read_settings()
         with own_stage() as stage, sync_playwright() as playwright:
             browser = playwright.chromium.launch(
-                executable_path=os.environ.get("CHROMIUM_PATH"), args=["--no-sandbox"]
+                executable_path=chromium.path(), args=["--no-sandbox"]
             )
             written = build(options.output, stage, browser, settings)
             browser.close()
