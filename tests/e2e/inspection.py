@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page
 
-TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+EVERYTHING = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+# In other colours and in a narrow window, nothing else can come out differently.
+LOOKS = {"type": "rule", "values": ["color-contrast", "target-size"]}
 _OVERFLOWS = """() => {
     const { scrollWidth, clientWidth } = document.documentElement;
     if (scrollWidth <= clientWidth) return "";
@@ -29,10 +32,10 @@ class Violation:
         return f"{self.rule} ({self.help}): {list(self.where)}"
 
 
-def violations(page: Page) -> list[Violation]:
+def violations(page: Page, only: dict[str, Any] = EVERYTHING) -> list[Violation]:
     """What axe finds, in the page's present width and colours. Needs JavaScript."""
     page.evaluate(_AT_REST)  # half faded, a colour is none of the palette
-    options = {"runOnly": {"type": "tag", "values": TAGS}, "resultTypes": ["violations"]}
+    options = {"runOnly": only, "resultTypes": ["violations"]}
     return [
         Violation(found["id"], found["help"], tuple(node["html"][:120] for node in found["nodes"]))
         for found in Axe().run(page, options=options).response["violations"]

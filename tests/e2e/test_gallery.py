@@ -22,9 +22,6 @@ _RUN = """only => axe
     .run({ runOnly: only, resultTypes: ["violations"] })
     .then(({ violations }) => violations.map(({ id, help, nodes }) =>
         `${id} (${help}): ${nodes.map(({ html }) => html.slice(0, 120))}`))"""
-_EVERYTHING = {"type": "tag", "values": inspection.TAGS}
-# In other colours and in a narrow window, nothing else can come out differently.
-_LOOKS = {"type": "rule", "values": ["color-contrast", "target-size"]}
 # What a ground of its own sets apart needs a border where all grounds are alike.
 _NEED_A_BORDER = ".button, .card, .notice, .input, .badge, .banner"
 
@@ -191,7 +188,7 @@ def in_the_light(page: Page, state: State) -> list[str]:
     page.set_viewport_size({"width": 1280, "height": 900})
     page.goto(f"{state.url}/sida")
     add_axe(page)
-    found = [f"{state.name}, light: {text}" for text in page.evaluate(_RUN, _EVERYTHING)]
+    found = [f"{state.name}, light: {text}" for text in page.evaluate(_RUN, inspection.EVERYTHING)]
     page.set_viewport_size({"width": 320, "height": 640})
     wide = inspection.sideways(page)
     return [*found, f"{state.name}: {wide}"] if wide else found
@@ -200,7 +197,7 @@ def in_the_light(page: Page, state: State) -> list[str]:
 def in_the_dark(page: Page, state: State) -> list[str]:
     """What axe finds on a state that is shown, in the dark and as wide as the window is."""
     darken(page, state)
-    return [f"{state.name}, dark: {text}" for text in page.evaluate(_RUN, _LOOKS)]
+    return [f"{state.name}, dark: {text}" for text in page.evaluate(_RUN, inspection.LOOKS)]
 
 
 def darken(page: Page, state: State) -> None:

@@ -8,6 +8,7 @@ sites are watched by the visitor in all tests.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -38,18 +39,18 @@ class Inspection:
         if not title.removesuffix(" – MinaSidor") or not title.endswith(" – MinaSidor"):
             self.found.append(f"{name}: its title is {title!r}")
         page.emulate_media(color_scheme="light")
-        self._accessible(page, f"{name}, light")
+        self._accessible(page, f"{name}, light", inspection.EVERYTHING)
         page.set_viewport_size(_WIDEST)
         self._no_sideways_scroll(page, f"{name}, 1920 px")
         page.emulate_media(color_scheme="dark")
         page.set_viewport_size(_NARROWEST)
         self._no_sideways_scroll(page, f"{name}, 320 px")
-        self._accessible(page, f"{name}, dark, 320 px")
+        self._accessible(page, f"{name}, dark, 320 px", inspection.LOOKS)
         page.emulate_media(color_scheme="light")
         page.set_viewport_size(_DESKTOP)
 
-    def _accessible(self, page: Page, name: str) -> None:
-        self.found += [f"{name}: {violation}" for violation in inspection.violations(page)]
+    def _accessible(self, page: Page, name: str, only: dict[str, Any]) -> None:
+        self.found += [f"{name}: {found}" for found in inspection.violations(page, only)]
 
     def _no_sideways_scroll(self, page: Page, name: str) -> None:
         if wide := inspection.sideways(page):
@@ -206,6 +207,7 @@ def test_the_pages_that_mail_leads_to(
     inspection.look(page, "mailbox")
     page.get_by_role("link", name="Välkommen till MinaSidor").first.click()
     inspection.look(page, "mail")
+    visitor.tolerate("postMessage")  # axe asks the sandboxed mail, which hears nothing
     page.goto("/bekrafta-epost/nothing")
     expect(steps.heading(page)).to_have_text("Länken går inte att använda")
     inspection.look(page, "dead link")
