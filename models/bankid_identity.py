@@ -57,7 +57,7 @@ class Taken(Exception):
 class BankIDIdentity(Model):
     """A person's BankID, which logs one user in. Found by the person's number, never by a name."""
 
-    # A stranger who has linked theirs does not come back with it, when its notice is answered.
+    # A stranger who has linked theirs does not come back with it, when a notice is answered.
     NEW_FOR: ClassVar[timedelta] = timedelta(days=7)
 
     id = fields.IntField(primary_key=True)
@@ -146,12 +146,14 @@ class BankIDIdentity(Model):
             await notice.tell(user, "bankid_unlinked")
 
     @classmethod
-    async def forget_new(cls, user: User) -> None:
-        """Of a user who is being frozen: a BankID that was linked of late may be a stranger's.
+    async def forget_new(cls, user: User, noticed_at: datetime) -> None:
+        """Of a user whom a stranger got at: a BankID that was linked of late may be the stranger's.
 
-        Not the one that the user account was made with. In the transaction of the freezing.
+        Not the one that the user account was made with. `noticed_at`: where a mail is answered,
+        when it was written: its link works for as long. In the transaction of what shuts the
+        stranger out.
         """
-        late = cls.filter(user_id=user.id, linked_at__gt=clock.now() - cls.NEW_FOR)
+        late = cls.filter(user_id=user.id, linked_at__gt=noticed_at - cls.NEW_FOR)
         if await late.exclude(linked_at=user.created_at).delete():
             await Event.record("bankid.unlinked", user=user)
 

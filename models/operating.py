@@ -31,7 +31,7 @@ async def freeze(user: User, operator: str) -> bool:
         await EmailLink.void_all(user.id)
         _ = await closing.open_again(user.id)
         await revoke_invitations_of(user.id)
-        await BankIDIdentity.forget_new(user)
+        await BankIDIdentity.forget_new(user, clock.now())
         await Event.record("user.frozen_by_operator", user=user, operator=operator)
         link, token = await EmailLink.issue(
             Purpose.RESET_PASSWORD, email=user.email, user_id=user.id

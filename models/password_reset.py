@@ -92,7 +92,8 @@ async def freeze(link: EmailLink) -> bool:
         await RecoveryCode.hide(user.id)
         _ = await closing.open_again(user.id)  # whoever closed it was not the user either
         await revoke_invitations_of(user.id)  # nor whoever invited, perhaps
-        await BankIDIdentity.forget_new(user)  # nor whose BankID was linked of late
+        # Nor whose BankID was linked of late.
+        await BankIDIdentity.forget_new(user, link.created_at)
         await Event.record("user.frozen", user=user)
         await _send("frozen", user)
     return True

@@ -1,0 +1,50 @@
+"""Attacks on BankID that once got through, each as somebody would carry it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from models import CustomerAccount, Membership, User
+from tests.unit.conftest import Clock, Outbox, a_user
+from tests.unit.web.bankid.customer import BERTIL, Customer
+from web.bankid.finish import LINKED
+
+pytestmark = pytest.mark.anyio
+Browsers = Callable[..., Customer]
+
+
+@pytest.fixture
+async def bo(account: CustomerAccount, time: Clock) -> User:
+    """Whose session and password somebody else has got hold of."""
+    user = await a_user("bo@example.com", email_confirmed_at=time.now())
+    _ = await Membership.admit(user, account)
+    time.forward(days=30)
+    return user
+
+
+async def thief(new_customer: Browsers) -> Customer:
+    """Signed in as Bo, with BankID of their own linked to Bo's user account."""
+    found = new_customer()
+    assert (await found.log_in("bo@example.com")).status == 200
+    assert LINKED in (await found.identify(BERTIL, "link")).text
+    return found
+
+
+async def test_det_var_inte_jag_in_a_mail_that_came_late_leaves_the_thief_no_bankid(
+    new_customer: Browsers, bo: User, outbox: Outbox
+) -> None:
+    """The link works for seven days from when its mail was sent."""
+    stranger = await thief(new_customer)
+    stranger.time.forward(hours=12)
+    notice = await outbox.link("bo@example.com")  # which sends it
+
+    owner = new_customer()
+    owner.time.forward(days=6, hours=18)
+    _ = await owner.visit(notice)
+    _ = await owner.submit("/det-var-inte-jag")
+    assert (await User.get(id=bo.id)).frozen_at
+
+    _ = await stranger.identify(BERTIL)
+    assert not await stranger.is_signed_in()
