@@ -7,6 +7,7 @@ from datetime import timedelta
 from tortoise.exceptions import IntegrityError
 
 from models import clock, email_takeover, limits, notice
+from models.bankid_identity import BankIDIdentity
 from models.databases import atomic
 from models.email_link import EmailLink, Purpose, State
 from models.event import Event
@@ -97,7 +98,8 @@ async def confirm(link: EmailLink) -> bool:
 async def undo(link: EmailLink) -> bool:
     """'Ångra bytet', from the old address. Of several at once exactly one gets True.
 
-    Whoever changed it may be a thief: all sessions and links end. Raises Taken.
+    Whoever changed it may be a thief: all sessions and links end, and a BankID that was linked
+    about then or since is gone. Raises Taken.
     """
     async with atomic():
         user, holder = await locked(link)
@@ -105,6 +107,7 @@ async def undo(link: EmailLink) -> bool:
             return False
         if not await restore(link, user, holder):
             raise Taken
+        await BankIDIdentity.forget_new(user, link.created_at)
         await Session.end_all(user.id)
         await EmailLink.void_all(user.id)
         await notice.tell(await User.get(id=user.id), "email_restored")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from models import CustomerAccount, Membership, User
+from models import BankIDIdentity, CustomerAccount, Membership, User
 from tests.unit.conftest import Clock, Outbox, a_user
 from tests.unit.web.bankid.customer import BERTIL, Customer
 from web.bankid.finish import LINKED
@@ -45,6 +45,33 @@ async def test_det_var_inte_jag_in_a_mail_that_came_late_leaves_the_thief_no_ban
     _ = await owner.visit(notice)
     _ = await owner.submit("/det-var-inte-jag")
     assert (await User.get(id=bo.id)).frozen_at
+
+    _ = await stranger.identify(BERTIL)
+    assert not await stranger.is_signed_in()
+
+
+@pytest.mark.parametrize("linked_first", [True, False])
+async def test_nor_does_undoing_a_change_of_address(
+    new_customer: Browsers, bo: User, outbox: Outbox, linked_first: bool
+) -> None:
+    stranger = new_customer()
+    _ = await stranger.log_in("bo@example.com")
+    if linked_first:
+        _ = await stranger.identify(BERTIL, "link")
+    _ = await stranger.submit("/mina-uppgifter/epost", email="thief@example.com")
+    _ = await stranger.visit(await outbox.link("thief@example.com"))
+    _ = await stranger.submit("/bekrafta-epost")
+    assert (await User.get(id=bo.id)).email == "thief@example.com"
+    undo = await outbox.link("bo@example.com")
+    if not linked_first:
+        _ = await stranger.identify(BERTIL, "link")
+    assert await BankIDIdentity.of_user(bo.id)
+
+    owner = new_customer()
+    owner.time.forward(days=6, hours=23)
+    _ = await owner.visit(undo)
+    _ = await owner.submit("/angra-epostbyte")
+    assert (await User.get(id=bo.id)).email == "bo@example.com"
 
     _ = await stranger.identify(BERTIL)
     assert not await stranger.is_signed_in()
