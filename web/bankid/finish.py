@@ -10,6 +10,7 @@ from starlette.responses import Response
 from models import User, bankid_flow, limits
 from models.bankid_flow import BankIDFlow, Intent
 from models.bankid_identity import BankIDIdentity, Person, Taken
+from models.databases import atomic
 from models.registration import Registration
 from models.session import How
 from web import cookies, guards, login, next_path, registration, sessions
@@ -56,11 +57,16 @@ class Finish(Page):
         return await self._log_in(request, flow, person)
 
     async def _log_in(self, request: Request, flow: BankIDFlow, person: Person) -> Response:
-        known = await BankIDIdentity.of_person(person)
-        let_in = await known.let_in() if known else None
-        if let_in is None:
-            return await self._register(request, flow, person)
-        user, was_frozen = let_in
+        async with atomic():  # whoever unlinks it meanwhile finds this session, and ends it
+            known = await BankIDIdentity.of_person(person)
+            let_in = await known.let_in() if known else None
+            if let_in:
+                return await self._complete(request, flow, *let_in)
+        return await self._register(request, flow, person)
+
+    async def _complete(
+        self, request: Request, flow: BankIDFlow, user: User, was_frozen: bool
+    ) -> Response:
         path, done = flow.next_path, ""
         if was_frozen:
             path, done = str(request.app.url_path_for("my_details:personal_details")), THAWED

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from contextvars import Context
+from typing import Any
 
 import pytest
 
 from models import BankIDIdentity, CustomerAccount, Membership, User
 from tests.unit.conftest import Clock, Outbox, a_user
-from tests.unit.web.bankid.customer import BERTIL, Customer
+from tests.unit.web.bankid.customer import BERTIL, CREDENTIALS, Customer
 from web.bankid.finish import LINKED
 
 pytestmark = pytest.mark.anyio
@@ -74,4 +77,28 @@ async def test_nor_does_undoing_a_change_of_address(
     assert (await User.get(id=bo.id)).email == "bo@example.com"
 
     _ = await stranger.identify(BERTIL)
+    assert not await stranger.is_signed_in()
+
+
+async def test_who_comes_in_by_a_bankid_while_it_is_unlinked_is_out_again(
+    new_customer: Browsers, bo: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger, owner = await thief(new_customer), new_customer()
+    _ = await stranger.post("/logga-ut")
+    _ = await owner.log_in("bo@example.com")
+    let_in, unlinking = BankIDIdentity.let_in, list[asyncio.Task[Any]]()
+
+    async def meanwhile(self: BankIDIdentity) -> Any:
+        found = await let_in(self)
+        act = owner.submit(f"{CREDENTIALS}/ta-bort-bankid")  # from another process, as it were
+        unlinking.append(asyncio.get_running_loop().create_task(act, context=Context()))
+        _ = await asyncio.wait(unlinking, timeout=0.2)
+        return found
+
+    monkeypatch.setattr(BankIDIdentity, "let_in", meanwhile)
+    _ = await stranger.identify(BERTIL)
+    _ = await asyncio.gather(*unlinking)
+
+    assert not await BankIDIdentity.exists()
+    assert await owner.is_signed_in()
     assert not await stranger.is_signed_in()
