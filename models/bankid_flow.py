@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -147,9 +148,14 @@ class BankIDFlow(Model):
     @classmethod
     async def find(cls, public_id: str, token: str) -> Self | None:
         """The flow, if it is this browser's."""
-        if not token:
-            return None
-        return await cls.get_or_none(public_id=public_id, token_hash=tokens.hashed(token))
+        flow = await cls.named(public_id) if token else None
+        return flow if flow and flow.token_hash == tokens.hashed(token) else None
+
+    @classmethod
+    async def named(cls, public_id: str) -> Self | None:
+        """The flow, whoever's it is. What a URL says is looked for only if it can be one."""
+        is_one = re.fullmatch(r"[\w-]{1,43}", public_id, re.ASCII)
+        return await cls.get_or_none(public_id=public_id) if is_one else None
 
     @classmethod
     async def forget_persons(cls) -> int:

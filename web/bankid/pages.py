@@ -81,7 +81,7 @@ class Return(Page):
 
     async def get(self, request: Request) -> Response:
         public_id, nonce = request.query_params.get("f", ""), request.query_params.get("n", "")
-        flow = await BankIDFlow.get_or_none(public_id=public_id[:43])
+        flow = await BankIDFlow.named(public_id)
         if flow is None:
             raise HTTPException(404)
         own = await BankIDFlow.find(public_id, cookies.get(request, "bankid"))

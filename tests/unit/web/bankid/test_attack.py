@@ -102,3 +102,12 @@ async def test_who_comes_in_by_a_bankid_while_it_is_unlinked_is_out_again(
     assert not await BankIDIdentity.exists()
     assert await owner.is_signed_in()
     assert not await stranger.is_signed_in()
+
+
+@pytest.mark.parametrize("no_id", ["%00", "x" * 44])  # PostgreSQL and Tortoise refuse to look
+@pytest.mark.parametrize("path", ["retur?n=x&f={}", "{}", "{}/status", "{}/qr", "{}/klar"])
+async def test_what_can_be_no_identification_is_not_found(
+    customer: Customer, path: str, no_id: str
+) -> None:
+    _ = await customer.start()
+    assert (await customer.get(f"/bankid/{path.format(no_id)}")).status_code == 404
