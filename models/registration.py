@@ -173,6 +173,10 @@ class Registration(Model):
             return None
         return Person.opened(self.person_encrypted, f"registration:{self.id}")
 
+    def is_of(self, person: Person) -> bool:
+        """Whether they have proven by BankID that it is theirs, within half an hour."""
+        return self.person is not None and self.person.key == person.key
+
     def is_of_another(self, person: Person) -> bool:
         """Whether somebody else has proven by BankID that it is theirs."""
         return self.person is not None and self.person.key != person.key

@@ -269,7 +269,8 @@ class WithBankID(Page):
             await registration.keep_details(
                 form.given_name, form.family_name, form.phone, form.email
             )
-        return await begin(request, Intent.REGISTRATION)
+        path = request.app.url_path_for("registration:personal_details")
+        return await begin(request, Intent.REGISTRATION, path=path)
 
 
 class _SignedInSeeOther(SeeOther):

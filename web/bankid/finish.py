@@ -71,13 +71,16 @@ class Finish(Page):
         if was_frozen:
             path, done = str(request.app.url_path_for("my_details:personal_details")), THAWED
         elif flow.intent is Intent.REGISTRATION:
-            done = ALREADY_A_USER
+            path, done = "", ALREADY_A_USER
         how = How.BANKID
         return await login.complete(request, user, how, remembered=False, path=path, done=done)
 
     async def _register(self, request: Request, flow: BankIDFlow, person: Person) -> Response:
         begun, token = await registration.begun(request)
-        if begun.is_of_another(person):  # at the same computer: what they have typed is not shown
+        # At the same computer somebody else may have begun it: what they have typed is not shown,
+        # and their claim does not count. Who identifies themselves at Steg 3 has it before them.
+        theirs = begun.is_of(person) or (flow.next_path and not begun.is_of_another(person))
+        if not token and not theirs:
             await begun.delete()
             begun, token = await registration.begun(request)
         await begun.identify(person)

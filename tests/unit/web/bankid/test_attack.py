@@ -11,7 +11,7 @@ import pytest
 
 from models import BankIDIdentity, CustomerAccount, Membership, User
 from tests.unit.conftest import Clock, Outbox, a_user
-from tests.unit.web.bankid.customer import BERTIL, CREDENTIALS, Customer
+from tests.unit.web.bankid.customer import ANNA, BERTIL, CLAIM, CREDENTIALS, Customer
 from web.bankid.finish import LINKED
 
 pytestmark = pytest.mark.anyio
@@ -111,3 +111,26 @@ async def test_what_can_be_no_identification_is_not_found(
 ) -> None:
     _ = await customer.start()
     assert (await customer.get(f"/bankid/{path.format(no_id)}")).status_code == 404
+
+
+@pytest.mark.parametrize("intent", ["login", "registration"])
+@pytest.mark.parametrize("by_bankid", [True, False])
+async def test_who_comes_to_the_computer_later_gets_nothing_of_the_last_ones_registration(
+    customer: Customer, account: CustomerAccount, intent: str, by_bankid: bool
+) -> None:
+    """Half an hour after Anna left, nobody remembers any more by BankID that it was she."""
+    if by_bankid:
+        _ = await customer.identify(ANNA, "registration")
+    else:
+        _ = await customer.submit("/registrera/steg-1")
+    _ = await customer.submit("/registrera/steg-2", **CLAIM)
+    typed = {"given_name": "Anna", "family_name": "Andersson", "email": "anna@example.com"}
+    _ = await customer.submit("/registrera/steg-3", **typed, password="x", customer_number="100200")
+    customer.time.forward(minutes=31)
+
+    _ = await customer.identify(BERTIL, intent)
+
+    page = await customer.visit("/registrera/steg-3")
+    assert page.path == "/registrera/steg-2", "the claim was Anna's"
+    page = await customer.submit("/registrera/steg-2", **CLAIM)
+    assert [page.value(name) for name in ("given_name", "email")] == ["Bertil", ""]
