@@ -22,11 +22,6 @@ class BankIDError(Exception):
         self.details = _SECRETS.sub("…", details)[:200]
 
     @property
-    def is_outage(self) -> bool:
-        """BankID cannot be used just now, by anybody; the rest is about this one order."""
-        return self.code not in ("alreadyInProgress", "invalidParameters")
-
-    @property
     def needs_alarm(self) -> bool:
         """Our certificate, our agreement or our address is wrong: it will not pass by itself."""
         return self.status in (401, 403, 404) or self.code in ("unauthorized", "notFound")
@@ -62,7 +57,6 @@ class Completion:
     personal_number: str = field(repr=False)
     given_name: str = field(repr=False)
     surname: str = field(repr=False)
-    name: str = field(repr=False)
     ip_address: str
     risk: str
     issued: str
@@ -77,7 +71,6 @@ class Completion:
             personal_number=number,
             given_name=user.text("givenName", ""),
             surname=user.text("surname", ""),
-            name=user.text("name", ""),
             ip_address=device.text("ipAddress", ""),
             risk=answer.text("risk", ""),
             issued=answer.text("bankIdIssueDate", "")[:10],  # a time zone stands behind it

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from models.bankid_flow import RISK_BLOCKED, Intent
-from web.bankid.client import BankIDError
-from web.bankid.messages import OUTAGE, message
+from web.bankid.messages import message
 
 # status, hint code, text; where it is the same for every device
 EVERYWHERE = [
@@ -130,12 +129,6 @@ def test_says_what_fits_the_device(
     status: str, hint: str, same_device: bool, mobile: bool, text: str
 ) -> None:
     assert message(status, hint, same_device=same_device, mobile=mobile) == text
-
-
-@pytest.mark.parametrize("code", [hint for status, hint, _ in EVERYWHERE if status == "error"])
-def test_an_outage_is_one_for_the_client_as_well(code: str) -> None:
-    said = message("error", code, same_device=True, mobile=True)
-    assert (said == OUTAGE[Intent.LOGIN]) == BankIDError(code).is_outage
 
 
 @pytest.mark.parametrize("intent", Intent)
