@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import ClassVar, Self
@@ -45,10 +45,10 @@ class Progress(StrEnum):
 class Order:
     """What BankID knows it by, and what its app is started with. The secret stays on the server."""
 
-    order_ref: str
-    auto_start_token: str
-    qr_start_token: str
-    qr_start_secret: str
+    order_ref: str = field(repr=False)
+    auto_start_token: str = field(repr=False)
+    qr_start_token: str = field(repr=False)
+    qr_start_secret: str = field(repr=False)
 
 
 # Hints of our own, beside BankID's.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from models.bankid_flow import Order
+
 # BankID's details may quote what was sent: numbers of persons, tokens, order references.
 _SECRETS = re.compile(r"(?i)\b[0-9a-f]{8}-[0-9a-f-]{20,}|\d[\d +-]{4,}\d")
 
@@ -27,23 +29,14 @@ class BankIDError(Exception):
         return self.status in (401, 403, 404) or self.code in ("unauthorized", "notFound")
 
 
-@dataclass(frozen=True)
-class Order:
-    """An order that has begun. `qr_start_secret` never leaves the server."""
-
-    order_ref: str = field(repr=False)
-    auto_start_token: str = field(repr=False)
-    qr_start_token: str = field(repr=False)
-    qr_start_secret: str = field(repr=False)
-
-    @classmethod
-    def read(cls, answer: Answer) -> Order:
-        return cls(
-            order_ref=answer.text("orderRef"),
-            auto_start_token=answer.text("autoStartToken"),
-            qr_start_token=answer.text("qrStartToken"),
-            qr_start_secret=answer.text("qrStartSecret"),
-        )
+def order(answer: Answer) -> Order:
+    """The order that has begun."""
+    return Order(
+        order_ref=answer.text("orderRef"),
+        auto_start_token=answer.text("autoStartToken"),
+        qr_start_token=answer.text("qrStartToken"),
+        qr_start_secret=answer.text("qrStartSecret"),
+    )
 
 
 @dataclass(frozen=True)

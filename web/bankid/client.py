@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 
 import httpx2
 
-from web.bankid import certificate
-from web.bankid.answers import Answer, BankIDError, Collected, Completion, Order
+from models.bankid_flow import Order
+from web.bankid import answers, certificate
+from web.bankid.answers import Answer, BankIDError, Collected, Completion
 from web.settings import PREFIX, SettingError, Settings
 
 _log = logging.getLogger("minasidor.bankid")
@@ -83,13 +84,13 @@ class Client:
         # BankID refuses what is empty.
         asked = {name: value for name, value in asked.items() if value}
         try:
-            return await self._post("auth", asked, Order.read)
+            return await self._post("auth", asked, answers.order)
         except BankIDError as error:
             # The only case in which BankID has surely begun nothing, and soon will again.
             if error.code != "maintenance":
                 raise
             await self._pause(_RETRY_AFTER)
-        return await self._post("auth", asked, Order.read)
+        return await self._post("auth", asked, answers.order)
 
     async def collect(self, order_ref: str) -> Collected:
         """How it is getting on; to be asked every two seconds. Raises BankIDError.

@@ -36,7 +36,7 @@ async def place(request: Request, flow: BankIDFlow) -> None:
         nonce = tokens.new()
     return_url = _return_url(request, flow, nonce) if nonce else ""
     try:
-        made = await bankid.client.auth(
+        order = await bankid.client.auth(
             end_user_ip=client.address,
             visible=intents.visible(flow.intent, request.app.state.settings.hostname),
             return_url=return_url,
@@ -49,7 +49,6 @@ async def place(request: Request, flow: BankIDFlow) -> None:
     except BankIDError as error:
         await _refused(flow, error)
         return
-    order = Order(made.order_ref, made.auto_start_token, made.qr_start_token, made.qr_start_secret)
     if not await flow.has_order(order, nonce):
         await cancel(request, order)  # ended meanwhile
 
