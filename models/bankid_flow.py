@@ -187,7 +187,7 @@ class BankIDFlow(Model):
         in_time = clock.now() - self.begun_at < self.RENEWED_FOR
         return in_time and self.renewals < self.MOST_RENEWALS
 
-    async def has_order(self, order: Order, nonce: str) -> bool:
+    async def keep_order(self, order: Order, nonce: str) -> bool:
         """Keep the order that BankID made. False when the flow was ended meanwhile."""
         renewals = self.renewals + (1 if self.order_encrypted else 0)
         sealed = keys.encrypt("bankid order", json.dumps(asdict(order)), self.public_id)
@@ -213,7 +213,7 @@ class BankIDFlow(Model):
     async def goes_on(self, hint: str) -> None:
         """Still pending; what the app waits for."""
         if clock.now() - self.begun_at >= self.LONGEST:
-            await self.has_failed(TOO_LATE)
+            await self.ends(TOO_LATE)
             return
         at = clock.now() + self.COLLECT_EVERY
         _ = await self._update(hint=hint[:40], has_trouble=False, next_collect_at=at)
@@ -221,13 +221,13 @@ class BankIDFlow(Model):
     async def misses(self, *, backs_off: bool = False) -> None:
         """BankID did not answer: it is asked again, later if it asked for that, not for ever."""
         if clock.now() - self.begun_at >= self.LONGEST:
-            await self.has_failed("error.network")
+            await self.ends("error.network")
             return
         at = clock.now() + (self.BACKED_OFF if backs_off else self.COLLECT_EVERY)
         _ = await self._update(has_trouble=True, next_collect_at=at)
 
-    async def has_failed(self, hint: str) -> None:
-        """BankID says so, or the time is up: what another request has proven stays proven."""
+    async def ends(self, hint: str) -> None:
+        """BankID says that it failed, or the time is up. What another request has proven stays."""
         _ = await self._update(status=Progress.FAILED, hint=hint[:40], order_encrypted=None)
 
     async def fail(self, hint: str) -> bool:

@@ -49,7 +49,7 @@ async def place(request: Request, flow: BankIDFlow) -> None:
     except BankIDError as error:
         await _refused(flow, error)
         return
-    if not await flow.has_order(order, nonce):
+    if not await flow.keep_order(order, nonce):
         await cancel(request, order)  # ended meanwhile
 
 
@@ -59,7 +59,7 @@ async def follow(request: Request, flow: BankIDFlow) -> None:
     if order is None or not await flow.takes_turn():
         return
     if bankid is None:  # switched off meanwhile
-        await flow.has_failed(f"{ERROR}off")
+        await flow.ends(f"{ERROR}off")
         return
     try:
         found = await bankid.client.collect(order.order_ref)
@@ -77,7 +77,7 @@ async def follow(request: Request, flow: BankIDFlow) -> None:
         await place(request, flow)
     else:
         _log.info("bankid.failed", extra={"flow": flow.id, "hint": found.hint})
-        await flow.has_failed(found.hint or "unknown")
+        await flow.ends(found.hint or "unknown")
 
 
 async def cancel(request: Request, order: Order | None) -> None:
@@ -111,7 +111,7 @@ async def _complete(request: Request, flow: BankIDFlow, found: Completion) -> No
     blocked = found.risk == "high"
     if blocked or (elsewhere and request.app.state.settings.bankid_require_same_ip):
         _log.warning("bankid.blocked", extra={"flow": flow.id, "risk": found.risk})
-        await flow.has_failed(bankid_flow.RISK_BLOCKED)
+        await flow.ends(bankid_flow.RISK_BLOCKED)
         return
     if await flow.prove(person, found.risk) and found.risk == "moderate":
         known = await BankIDIdentity.of_person(person)
@@ -121,7 +121,7 @@ async def _complete(request: Request, flow: BankIDFlow, found: Completion) -> No
 async def _refused(flow: BankIDFlow, error: BankIDError) -> None:
     _log.warning("bankid.refused", extra={"flow": flow.id, "code": error.code})
     await alarm.ring(error)
-    await flow.has_failed(f"{ERROR}{error.code}")
+    await flow.ends(f"{ERROR}{error.code}")
 
 
 def _return_url(request: Request, flow: BankIDFlow, nonce: str) -> str:

@@ -70,7 +70,7 @@ async def begun(replacing: str = "", nonce: str = "") -> tuple[BankIDFlow, str]:
     flow, token, _ = await BankIDFlow.begin(
         Intent.LOGIN, HERE, replacing=replacing, is_same_device=bool(nonce)
     )
-    assert await flow.has_order(ORDER, nonce)
+    assert await flow.keep_order(ORDER, nonce)
     return flow, token
 
 
@@ -231,7 +231,7 @@ def test_who_asks_is_never_overtaken_however_slow_bankid_is() -> None:
     assert timedelta(seconds=slowest) < BankIDFlow.LEASE
 
 
-@pytest.mark.parametrize("answer", ["goes_on", "misses", "has_failed"])
+@pytest.mark.parametrize("answer", ["goes_on", "misses", "ends"])
 async def test_who_was_overtaken_undoes_nothing(db: None, time: Clock, answer: str) -> None:
     flow, _ = await begun()
     time.forward(seconds=2)
@@ -255,7 +255,7 @@ async def test_who_was_overtaken_brings_nothing_back(db: None, time: Clock) -> N
 
     await slow.goes_on("userSign")
     await slow.misses()
-    assert not await slow.has_order(ORDER, "")
+    assert not await slow.keep_order(ORDER, "")
     assert not await slow.prove(ANNA, "low")
 
     ended = await again(flow)
@@ -285,7 +285,7 @@ async def test_an_order_that_nobody_started_is_renewed_five_times(db: None, time
     for number in range(1, 6):
         time.forward(seconds=10)
         assert flow.may_renew
-        assert await flow.has_order(ORDER, "")
+        assert await flow.keep_order(ORDER, "")
         assert flow.renewals == number
         assert flow.order_age == 0
     assert not flow.may_renew
@@ -361,7 +361,7 @@ async def test_whoever_must_come_back_comes_back_first(db: None, time: Clock) ->
 
 async def test_a_new_order_has_a_new_way_back(db: None, time: Clock) -> None:
     flow, _ = await begun(nonce=NONCE)
-    assert await flow.has_order(ORDER, "m" * 43)
+    assert await flow.keep_order(ORDER, "m" * 43)
     assert not await (await again(flow)).returns(NONCE)
     assert await (await again(flow)).returns("m" * 43)
 

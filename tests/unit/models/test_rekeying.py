@@ -54,7 +54,7 @@ async def anna(account: CustomerAccount, time: Clock) -> User:
     await begun.identify(BERTIL)
     for person in (None, BERTIL):
         flow, _, _ = await BankIDFlow.begin(Intent.LOGIN, HERE, replacing="", is_same_device=False)
-        assert await flow.has_order(Order("1", "2", "3", "4"), "")
+        assert await flow.keep_order(Order("1", "2", "3", "4"), "")
         assert person is None or await flow.prove(person, "low")
     return user
 
