@@ -125,13 +125,15 @@ class BankIDFlow(Model):
         is found with the new token: the page in the other tab can say so. A token is used for no
         second flow (session fixation).
         """
-        token, now = tokens.new(), clock.now()
+        token, now, orders = tokens.new(), clock.now(), list[Order | None]()
         async with atomic():
-            earlier = await cls.filter(token_hash=tokens.hashed(replacing)) if replacing else []
-            orders = [flow.order for flow in earlier if flow.status is Progress.PENDING]
-            for flow in earlier:
-                await flow.fail(REPLACED)
-                await cls.filter(id=flow.id).update(token_hash=tokens.hashed(token))
+            if replacing:
+                earlier = cls.filter(token_hash=tokens.hashed(replacing))
+                open_ = await earlier.filter(used_at=None).exclude(status=Progress.FAILED)
+                orders = [flow.order for flow in open_]
+                for flow in open_:
+                    await flow.fail(REPLACED)
+                await earlier.update(token_hash=tokens.hashed(token))
             flow = await cls.create(
                 public_id=tokens.new(),
                 token_hash=tokens.hashed(token),
