@@ -35,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         simulator = create_simulator(auto=options.auto)
         tls = _tls(options.cert, options.key, options.client_ca)
-        sockets = [socket.create_server((_HOST, port)) for port in _ports(options)]
+        ports = (options.rp_port, options.control_port)
+        sockets = [socket.create_server((_HOST, port)) for port in ports]
     except (InProduction, OSError) as error:  # ssl.SSLError is an OSError, too
         print(f"bankid simulator: {error}", file=sys.stderr)
         return 2
@@ -46,8 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m web.bankid.simulator", description=__doc__)
     port = "on 127.0.0.1; 0: any that is free"
-    parser.add_argument("--rp-port", type=int, default=0, help=f"for the RP API, {port}")
-    parser.add_argument("--control-port", type=int, default=0, help=f"for the phone, {port}")
+    parser.add_argument("--rp-port", type=_port, default=0, help=f"for the RP API, {port}")
+    parser.add_argument("--control-port", type=_port, default=0, help=f"for the phone, {port}")
     parser.add_argument("--cert", type=Path, required=True, help="the server's certificate (PEM)")
     parser.add_argument("--key", type=Path, required=True, help="the key of the certificate (PEM)")
     parser.add_argument("--client-ca", type=Path, required=True, help="who issues RP certificates")
@@ -55,8 +56,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _ports(options: argparse.Namespace) -> tuple[int, int]:
-    return options.rp_port, options.control_port
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"no port has the number {text}")
+    return port
 
 
 def _tls(certificate: Path, key: Path, client_ca: Path) -> ssl.SSLContext:

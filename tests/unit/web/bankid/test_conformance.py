@@ -328,6 +328,21 @@ def test_it_refuses_production_and_what_it_cannot_read(
         assert error.count("\n") == 1
 
 
+def test_a_port_that_is_taken_or_cannot_be_is_told(
+    standalone: Standalone, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, _, _, *options = command_of(Path(standalone.ca_file).parent)
+    taken = str(httpx.URL(standalone.base_url).port)
+    assert main([*options, "--rp-port", taken]) == 2
+    output, error = capsys.readouterr()
+    assert output == ""
+    assert error.startswith("bankid simulator: ")
+    assert error.count("\n") == 1
+    with pytest.raises(SystemExit, match="2"):
+        main([*options, "--rp-port", "70000"])
+    assert "no port has the number 70000" in capsys.readouterr().err
+
+
 def test_ctrl_c_ends_it_too(standalone: Standalone) -> None:
     command = command_of(Path(standalone.ca_file).parent)
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
