@@ -29,6 +29,7 @@ FROZEN = (
     "eller klicka på Glömt lösen? och be om en ny."
 )
 NOT_LINKED = "Du är inloggad, men kundkontot kopplades inte. Lägg till det här i stället."
+HAS_BANKID = "Du har redan kopplat ett BankID. Ta bort det först, om du vill byta."
 AWAITING = "Kontouppgifterna stämmer. Nu behöver en administratör godkänna dig."
 _TABS = ("e-post", "bankid")
 _YEAR = 365 * 24 * 3600  # seconds
@@ -279,10 +280,13 @@ async def complete(
     else:
         flash = None
     to = await landing(request, user, path)
-    if bankid and not await BankIDIdentity.of_user(user.id):
+    offers = bankid is not None and not await BankIDIdentity.of_user(user.id)
+    if offers:
         to = f"{request.app.url_path_for('bankid:offer')}?next={next_path.sign(to)}"
+    elif bankid:
+        flash = flash or HAS_BANKID
     response = redirect(request, to, whole_page=True, flash=flash)
-    if registration and not bankid:
+    if (registration or bankid) and not offers:
         cookies.delete(response, request, "registration")
     tab = "bankid" if how.is_by_bankid else "e-post"
     cookies.set(response, request, "login_tab", tab, max_age=_YEAR)

@@ -23,7 +23,6 @@ from web.rendering import SeeOther, redirect, render
 LINKED = "Ditt BankID är kopplat. Nu kan du logga in med det."
 NOT_LINKED = "BankID kopplades inte, eftersom du hade loggats ut. Försök igen."
 TAKEN = "Detta BankID är redan kopplat till ett annat konto."
-HAS_ONE = "Du har redan kopplat ett BankID. Ta bort det först, om du vill byta."
 OTHER_PERSON = "Det är inte det BankID som är kopplat till ditt konto."
 ALREADY_A_USER = "Du har redan ett användarkonto. Nu är du inloggad."
 THAWED = (
@@ -156,7 +155,7 @@ async def link(request: Request, person: Person) -> str:
     """Link it to the signed-in user; what became of it, as a sentence."""
     identity = guards.recently_confirmed(request)
     if await BankIDIdentity.of_user(identity.user.id):
-        return HAS_ONE
+        return login.HAS_BANKID
     try:
         linked = await BankIDIdentity.link(identity, person)
     except Taken:

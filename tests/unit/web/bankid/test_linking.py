@@ -27,10 +27,10 @@ from tests.unit.conftest import PASSWORD, SETTINGS, Clock, Outbox, a_user, plain
 from tests.unit.page import Page
 from tests.unit.tables import cells
 from tests.unit.web.bankid.customer import ANNA, BERTIL, CLAIM, CREDENTIALS, Customer
-from web.bankid.finish import HAS_ONE, LINKED, NOT_LINKED, OTHER_PERSON, TAKEN
+from web.bankid.finish import LINKED, NOT_LINKED, OTHER_PERSON, TAKEN
 from web.bankid.simulator.persons import Person as Simulated
 from web.bankid.unlink import UNLINKED
-from web.login import WRONG
+from web.login import HAS_BANKID, WRONG
 from web.my_details import CHOSEN
 
 pytestmark = pytest.mark.anyio
@@ -142,7 +142,7 @@ async def test_who_has_one_keeps_that_one(customer: Customer, anna: User) -> Non
     _ = await customer.log_in()
     page = await link(customer)
 
-    assert HAS_ONE in page.text
+    assert HAS_BANKID in page.text
     bankid = await BankIDIdentity.get()
     assert bankid.name == ANNA.name
 

@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from models import BankIDIdentity, CustomerAccount, Membership, Registration
+from models import BankIDIdentity, CustomerAccount, Membership, Registration, User
 from tests.unit.conftest import PASSWORD, Clock, Outbox, a_user
 from tests.unit.web.bankid.customer import BERTIL, Customer
 from web.bankid.finish import LINKED, TOO_LATE
+from web.login import HAS_BANKID
 
 pytestmark = pytest.mark.anyio
 Browsers = Callable[..., Customer]
@@ -70,6 +71,18 @@ async def test_nothing_is_offered_that_was_not_asked_for(
     _ = await Membership.admit(user, account)
     _ = await customer.identify(BERTIL)
     assert (await customer.log_in()).path == HOME
+
+
+async def test_who_has_another_one_linked_is_told(customer: Customer, anna: User) -> None:
+    _ = await customer.identify(BERTIL)
+    _ = await customer.submit(UNKNOWN)
+
+    page = await customer.log_in()
+
+    assert (page.path, HAS_BANKID in page.text) == (HOME, True)
+    assert not customer.cookie("registration"), "and the next login has nothing to do with it"
+    assert (await customer.visit(OFFER)).path == HOME
+    assert await bankids() == [anna.id]
 
 
 async def test_who_sits_there_next_is_offered_nothing(
