@@ -243,6 +243,14 @@ async def test_rings_once_a_day_from_thirty_days_before(db: None, time: Clock) -
     ]
 
 
+async def test_a_round_that_comes_too_early_costs_no_day(db: None, time: Clock) -> None:
+    worker, end = CertificateWorker(clock.now() + timedelta(days=20)), clock.now() + timedelta(3)
+    while clock.now() < end:
+        await worker.work()
+        time.forward(seconds=int(worker.every) - 1)
+    assert len(await alarms()) == 3
+
+
 async def test_the_alarm_says_what_to_do(db: None, time: Clock) -> None:
     await CertificateWorker(clock.now() + timedelta(days=7)).work()
     mail = await OutgoingMail.get(kind="alarm")
