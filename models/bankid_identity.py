@@ -21,7 +21,11 @@ from models.user import User
 
 @dataclass(frozen=True)
 class Person:
-    """Who BankID says that somebody is. The number is never shown, logged or put in a URL."""
+    """Who BankID says that somebody is.
+
+    The number is never logged, or put in a page or a URL: only in the copy of what is held about
+    them that users fetch for themselves.
+    """
 
     personal_number: str = field(repr=False)  # twelve digits
     given_name: str
