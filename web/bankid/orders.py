@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from starlette.datastructures import URL
 from starlette.requests import Request
@@ -96,7 +97,7 @@ async def _complete(request: Request, flow: BankIDFlow, found: Completion) -> No
     person = Person(found.personal_number, found.given_name, found.surname)
     # Phone and browser are one machine, so one address; but IPv4 and IPv6, mobile networks and
     # private relays make two of it.
-    elsewhere = flow.is_same_device and found.ip_address not in ("", flow.address)
+    elsewhere = flow.is_same_device and not _is_same(found.ip_address, flow.address)
     _log.info(
         "bankid.identified",
         extra={
@@ -122,6 +123,19 @@ async def _refused(flow: BankIDFlow, error: BankIDError) -> None:
     _log.warning("bankid.refused", extra={"flow": flow.id, "code": error.code})
     await alarm.ring(error)
     await flow.ends(f"{ERROR}{error.code}")
+
+
+def _is_same(app: str, browser: str) -> bool:
+    """Whether it is one address, however it is written; or BankID does not say the app's."""
+    try:
+        return _address(app) == _address(browser)
+    except ValueError:
+        return app in ("", browser)
+
+
+def _address(text: str) -> IPv4Address | IPv6Address:
+    address = ip_address(text)
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _return_url(request: Request, flow: BankIDFlow, nonce: str) -> str:

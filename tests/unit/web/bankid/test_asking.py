@@ -106,6 +106,26 @@ async def test_or_refused_where_that_is_set(
     await customer.client.aclose()
 
 
+@pytest.mark.parametrize(
+    ("browser", "app"),
+    [
+        ("2001:db8::7", "2001:0DB8:0:0:0:0:0:7"),
+        ("::ffff:198.51.100.7", "198.51.100.7"),
+        ("198.51.100.7", "::ffff:c633:6407"),
+    ],
+)
+async def test_an_address_is_the_same_however_it_is_written(
+    anna: User, time: Clock, browser: str, app: str
+) -> None:
+    customer = Customer(create_app(settings(bankid_require_same_ip=True)), time)
+    customer.client.headers["X-Forwarded-For"] = browser
+    customer.bankid.set_phone(address=app)
+    _ = await customer.identify(device="same")
+
+    assert await customer.is_signed_in()
+    await customer.client.aclose()
+
+
 # What is asked for, and what the app shows
 
 
