@@ -76,9 +76,6 @@ class Phone:
         """BankID's clock goes on."""
         _ = self._tell("clock", seconds=seconds)
 
-    def has_risk(self, risk: str) -> None:
-        _ = self._tell("phone", risk=risk)
-
     def _answer(self, action: str) -> None:
         owner = self.owner
         _ = self._tell(
