@@ -23,7 +23,7 @@ _log = logging.getLogger("minasidor.login")
 class Outcome:
     """The user, or how long to wait before the next try (none: wrong address or password).
 
-    `frozen`: both were right, but nobody gets in until a new password is set by mail.
+    `frozen`: both were right, but no password gets in until a new one is set by mail.
     """
 
     user: User | None = None

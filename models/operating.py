@@ -19,7 +19,8 @@ from models.user import User
 
 
 async def freeze(user: User, operator: str) -> bool:
-    """As 'Det var inte jag': nobody gets in until a new password is set by mail, or unfreeze().
+    """As 'Det var inte jag': nobody gets in by password until a new one is set by mail, or
+    unfreeze(); by a BankID linked long ago its owner does (`BankIDIdentity.let_in`).
 
     False if the user was frozen already.
     """

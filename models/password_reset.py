@@ -73,7 +73,7 @@ async def finish(link: EmailLink, password_hash: str) -> bool:
 
 
 async def freeze(link: EmailLink) -> bool:
-    """'Det var inte jag': nobody gets in until a new password is set by mail.
+    """'Det var inte jag': nobody gets in by password until a new one is set by mail.
 
     Sessions end and outstanding links die; no factor is asked for, since somebody else may have
     changed it. From an address that is not the user's any more it also undoes the change: the

@@ -44,7 +44,7 @@ class User(Model):
     two_factor = fields.CharEnumField(TwoFactor, max_length=10, default=TwoFactor.UNANSWERED)
     created_at = fields.DatetimeField()
     last_login_at = fields.DatetimeField(null=True)
-    frozen_at = fields.DatetimeField(null=True)  # "Det var inte jag": until a new password is set
+    frozen_at = fields.DatetimeField(null=True)  # until a new password, or a login with BankID
     closes_at = fields.DatetimeField(null=True)  # the user has closed it: erased then
     active_customer_account: fields.ForeignKeyNullableRelation[CustomerAccount] = (
         fields.ForeignKeyField(

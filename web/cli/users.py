@@ -62,7 +62,7 @@ def show(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def freeze(settings: Settings, options: argparse.Namespace) -> int:
-    """Let nobody in until a new password is set by mail: sessions end, mailed links die."""
+    """Let nobody in by password until a new one is set by mail: sessions and mailed links end."""
 
     async def work(user: User) -> str:
         if not await operating.freeze(user, options.operator):
