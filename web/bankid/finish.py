@@ -29,7 +29,7 @@ THAWED = (
     "Kontot är öppet igen. Någon annan kan ha haft ditt lösenord, så det gamla fungerar inte "
     "längre."
 )
-TOO_LATE = "Det gick för lång tid. Identifiera dig igen."
+TOO_LATE = "Det tog för lång tid. Identifiera dig igen."
 
 
 class Finish(Page):

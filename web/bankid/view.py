@@ -27,7 +27,7 @@ from web.bankid.start import login_path
 TROUBLE = "BankID svarar inte just nu. Vi försöker igen."
 RETURNING = "Klart i BankID-appen. Gå tillbaka hit från appen."
 USED = "Identifieringen är redan använd. Börja om."
-TOO_OLD = "Det gick för lång tid efter identifieringen. Börja om."
+TOO_OLD = "Det har gått för lång tid sedan du identifierade dig. Börja om."
 _HINTS = {
     REPLACED: "Du har börjat om i en annan flik. Fortsätt där, eller börja om här.",
     OTHER_BROWSER: "BankID-appen öppnades från en annan webbläsare. Börja om här.",
