@@ -94,8 +94,10 @@ def test_nothing_of_the_product_imports_tests() -> None:
 def test_development_tools_are_not_loaded_in_production() -> None:
     program = (
         "import sys, dataclasses; from tests.unit.conftest import settings;"
-        "from web.app import create_app; create_app(settings(env='production', demo=False));"
-        "import web.cli; print([name for name in sys.modules if 'web.development' in name])"
+        "from web.app import create_app;"
+        "create_app(settings(env='production', demo=False, bankid_mode='off'));"
+        "import web.cli; tools = ('web.development', 'web.bankid.simulator');"
+        "print([name for name in sys.modules if name.startswith(tools)])"
     )
     ran = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
