@@ -349,7 +349,13 @@ async def welcome(user: User) -> None:
             Purpose.CONFIRM_EMAIL, email=user.email, user_id=user.id
         )
     _ = await OutgoingMail.write(
-        "welcome", user.email, link=link, token=token, name=user.given_name, email=user.email
+        "welcome",
+        user.email,
+        link=link,
+        token=token,
+        name=user.given_name,
+        email=user.email,
+        by_bankid="yes" if user.is_passwordless else "",
     )
 
 

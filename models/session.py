@@ -305,6 +305,7 @@ class SignedInUser:
     email_confirmed: bool
     two_factor: TwoFactor
     closes_at: datetime | None  # closed by the user, who may undo it until then
+    has_password: bool  # else BankID alone logs in
 
     @property
     def name(self) -> str:
@@ -390,6 +391,7 @@ _RESUME = """
     SELECT s.id AS session_id, s.created_at, s.seen_at, s.authenticated_at, s.remembered, s.how,
            u.id AS user_id, u.given_name, u.family_name, u.email, u.email_confirmed_at,
            u.two_factor, u.closes_at, u.active_customer_account_id,
+           u.password_hash <> '' AS has_password,
            m.id AS membership_id, m.role, m.status, a.id AS customer_account_id,
            a.customer_number, a.name, a.organisation_number, a.requires_two_factor
     FROM sessions s
@@ -442,6 +444,7 @@ async def resume(token: str, customer_number: str | None = None) -> Identity | N
             email_confirmed=row["email_confirmed_at"] is not None,
             two_factor=TwoFactor(row["two_factor"]),
             closes_at=moment(row["closes_at"]) if row["closes_at"] else None,
+            has_password=bool(row["has_password"]),
         ),
         customer_account=account,
         awaited=_awaited(row),

@@ -22,6 +22,7 @@ Name = Literal[
 ]
 
 DEVICE_LIFETIME = 399 * 24 * 3600  # seconds; browsers cap at 400 days (RFC 6265bis §5.5)
+TAB_LIFETIME = 365 * 24 * 3600  # seconds
 LINK_LIFETIME = 600  # seconds: a token on its way out of the URL
 
 

@@ -24,7 +24,7 @@ from web import cookies, guards, sessions
 from web.forms import Form, text
 from web.login import landing
 from web.pages import Page
-from web.rendering import SeeOther, redirect, render
+from web.rendering import SeeOther, redirect, render, warning
 
 # What a dead link's page says; each case has its own sentence.
 SENTENCES = {
@@ -112,7 +112,9 @@ class ConfirmEmail(Page):
                 return await email_change.confirm(link)
             except email_change.Taken:
                 await email_change.withdraw(guards.signed_in(request).user.id)
-                raise SeeOther("email_change:new_address", flash=TAKEN, whole_page=True) from None
+                raise SeeOther(
+                    "email_change:new_address", flash=warning(TAKEN), whole_page=True
+                ) from None
         user = await User.get(id=link.user_id)
         async with atomic():
             await User.lock(user.id)
@@ -189,7 +191,7 @@ class Notice(Page):
         link, form = await self._link(request), await NoticeForm.read(request)
         if form.link not in ("", str(link.id)):
             # The cookie holds the link that was opened last: nobody acts on another than is shown.
-            raise SeeOther("email_links:notice", flash=OTHER_LINK)
+            raise SeeOther("email_links:notice", flash=warning(OTHER_LINK))
         done = await (self._freeze(request, link) if link.user else self._remove(link))
         response = redirect(request, "home", whole_page=True, flash=done)
         cookies.delete(response, request, "link")

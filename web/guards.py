@@ -8,7 +8,7 @@ from starlette.requests import Request
 from models.permission import Permission
 from models.session import Identity, ReachedAccount
 from web import next_path
-from web.rendering import SeeOther
+from web.rendering import Flash, SeeOther
 
 NO_ACCESS = "access"  # also of what belongs to another account, or to none
 NO_ROLE = "role"
@@ -31,12 +31,16 @@ def signed_in_or_closing(request: Request) -> Identity:
     return identity
 
 
-def recently_confirmed(request: Request) -> Identity:
-    """The user, whose password was given within ten minutes; else it is asked for again."""
+def recently_confirmed(request: Request, flash: Flash | None = None) -> Identity:
+    """The user, whose password was given within ten minutes; else it is asked for again.
+
+    `flash`: what the page that asks says of what was sent and can't be kept.
+    """
     identity = signed_in(request)
     if not identity.is_recent:
         confirm = request.app.url_path_for("confirm_identity")
-        raise Unconfirmed(f"{confirm}?next={next_path.sign(return_path(request))}", whole_page=True)
+        to = f"{confirm}?next={next_path.sign(return_path(request))}"
+        raise Unconfirmed(to, whole_page=True, flash=flash)
     return identity
 
 

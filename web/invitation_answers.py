@@ -26,7 +26,7 @@ from web.forms import Form, text
 from web.login import landing
 from web.pages import Page
 from web.registration import REGISTRATION_LIFETIME, found
-from web.rendering import SeeOther, redirect, render
+from web.rendering import SeeOther, redirect, render, warning
 
 OTHER_TAB = "Du har öppnat en annan inbjudan i en annan flik. Det är den som visas nu."
 
@@ -129,7 +129,7 @@ async def _invitation(request: Request) -> tuple[EmailLink, Invitation]:
         # The cookie holds the link that was opened last. Never yes or no to another one than shown.
         form = await AnswerForm.read(request)
         if link is None or form.link != str(link.id):
-            raise SeeOther("invitations:answer", flash=OTHER_TAB)
+            raise SeeOther("invitations:answer", flash=warning(OTHER_TAB))
     user = await _signed_in(request)
     if user and link and link.state is State.USED and email_key(link.email) == user.email_key:
         raise SeeOther(await landing(request, user), flash="Du har redan svarat på inbjudan.")

@@ -18,7 +18,7 @@ from web import cookies, guards, kept_form, next_path, sessions
 from web.bankid.start import is_mobile
 from web.forms import Form, email_error, password, text
 from web.pages import Page
-from web.rendering import SeeOther, redirect, render
+from web.rendering import Flash, SeeOther, redirect, render, warning
 from web.two_factor import CodeForm, PasswordForm, ProofForm, code_error, prove, too_many
 
 _log = logging.getLogger("minasidor.login")
@@ -32,7 +32,6 @@ NOT_LINKED = "Du är inloggad, men kundkontot kopplades inte. Lägg till det hä
 HAS_BANKID = "Du har redan kopplat ett BankID. Ta bort det först, om du vill byta."
 AWAITING = "Kontouppgifterna stämmer. Nu behöver en administratör godkänna dig."
 _TABS = ("e-post", "bankid")
-_YEAR = 365 * 24 * 3600  # seconds
 
 
 @dataclass
@@ -183,7 +182,7 @@ class Code(Page):
             raise SeeOther("login", whole_page=True)
         challenge = await LoginChallenge.ongoing(cookies.get(request, "session"))
         if challenge is None:
-            raise SeeOther("login", flash=TOO_LATE, whole_page=True)
+            raise SeeOther("login", flash=warning(TOO_LATE), whole_page=True)
         return challenge
 
 
@@ -265,7 +264,7 @@ async def complete(
     _log.info(
         "login.ok", extra={"user": user.id, "how": how, "address": sessions.client(request).address}
     )
-    flash: str | None
+    flash: str | Flash | None
     if done:
         flash = done
     elif linked and membership and membership.is_awaiting:
@@ -276,7 +275,7 @@ async def complete(
     elif linked:
         path, flash = "", f"{linked.name} är nu kopplat till ditt konto."
     elif registration:
-        path, flash = str(request.app.url_path_for("customer_accounts:add")), NOT_LINKED
+        path, flash = str(request.app.url_path_for("customer_accounts:add")), warning(NOT_LINKED)
     else:
         flash = None
     to = await landing(request, user, path)
@@ -284,12 +283,12 @@ async def complete(
     if offers:
         to = f"{request.app.url_path_for('bankid:offer')}?next={next_path.sign(to)}"
     elif bankid:
-        flash = flash or HAS_BANKID
+        flash = flash or warning(HAS_BANKID)
     response = redirect(request, to, whole_page=True, flash=flash)
     if (registration or bankid) and not offers:
         cookies.delete(response, request, "registration")
     tab = "bankid" if how.is_by_bankid else "e-post"
-    cookies.set(response, request, "login_tab", tab, max_age=_YEAR)
+    cookies.set(response, request, "login_tab", tab, max_age=cookies.TAB_LIFETIME)
     return sessions.keep(response, request, token, remembered=remembered)
 
 

@@ -23,10 +23,13 @@ from web.email_change import pending_address
 from web.forms import password
 from web.pages import Page
 from web.person import PersonForm
-from web.rendering import redirect, render
+from web.rendering import redirect, render, warning
 from web.two_factor import Enrolment, EnrolmentForm, enrol, shown_codes, too_many
 
 CHANGED = "Lösenordet är ändrat. Du är utloggad på andra enheter."
+NOT_SAVED_YET = (
+    "Lösenordet är inte sparat än. Bekräfta först att det är du, och skriv det sedan igen."
+)
 CHOSEN = "Lösenordet är sparat. Nu kan du också logga in med e-post och lösenord."
 WRONG_PASSWORD = "Det nuvarande lösenordet stämmer inte."  # noqa: S105 - a sentence
 
@@ -104,7 +107,7 @@ class Password(Page):
     async def post(self, request: Request) -> Response:
         identity, user = guards.signed_in(request), await signed_in_user(request)
         if user.is_passwordless:
-            guards.recently_confirmed(request)
+            guards.recently_confirmed(request, warning(NOT_SAVED_YET))
         form = await (PasswordForm if user.is_passwordless else ChangeForm).read(request)
         form.fill(user)
         form.is_valid()

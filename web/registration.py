@@ -36,7 +36,7 @@ from web.login import landing
 from web.made_for import Conflict
 from web.pages import Page
 from web.person import PersonForm
-from web.rendering import SeeOther, redirect, render
+from web.rendering import SeeOther, redirect, render, warning
 from web.settings import Settings
 from web.two_factor import Enrolment, EnrolmentForm, enrol, shown_codes, too_many
 
@@ -194,14 +194,16 @@ class PersonalDetails(Page):
             await attempt.give_back()
             if registration.is_invited:
                 return Dead(INVITATION_CLOSED).response(request)
-            return redirect(request, "registration:account_details", flash=claim.NO_MATCH)
+            return redirect(request, "registration:account_details", flash=warning(claim.NO_MATCH))
         except NotInvited:
             await attempt.give_back()
             # Said here: the cookie that brings the link to its own page may have run out by now.
             return Dead(await _why_not_invited(registration)).response(request)
         except Taken:
             await attempt.give_back()
-            return redirect(request, login_path(request), whole_page=True, flash=BANKID_IN_USE)
+            return redirect(
+                request, login_path(request), whole_page=True, flash=warning(BANKID_IN_USE)
+            )
         except AlreadyFinished:
             await attempt.give_back()
             again = await found(request) or registration
@@ -216,6 +218,7 @@ class PersonalDetails(Page):
         response = redirect(request, step, whole_page=True)
         if not form.password:
             cookies.delete(response, request, "registration")
+            cookies.set(response, request, "login_tab", "bankid", max_age=cookies.TAB_LIFETIME)
         return sessions.keep(response, request, token)
 
     async def _go_on(
@@ -300,7 +303,7 @@ class Link(Page):
         registration, account = await claimed(request)
         _check_made_for(request, form.customer_number, account)
         if not await registration.link_at_login():
-            return redirect(request, "registration:account_details", flash=CLAIM_TOO_OLD)
+            return redirect(request, "registration:account_details", flash=warning(CLAIM_TOO_OLD))
         return redirect(request, "login", whole_page=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -42,13 +43,14 @@ def render(
     `whole_page`: the header changes too, so htmx gets all of it.
     """
     identity = getattr(request.state, "identity", None)
-    flash, refilled = _flash(request), getattr(request.state, "refilled", False)
+    flash, refilled = Flash.of(request), getattr(request.state, "refilled", False)
     partial = wants_partial(request)
     html = request.app.state.templates.get_template(template).render(
         {
             "request": request,
             "identity": identity,
-            "flash": flash,
+            "flash": flash and flash.sentence,
+            "flash_warns": flash is not None and flash.warns,
             "refilled": refilled,
             "partial": partial,
             "layout": "layouts/partial.html" if partial and not whole_page else "layouts/page.html",
@@ -75,12 +77,17 @@ def wants_partial(request: Request) -> bool:
 
 
 def redirect(
-    request: Request, to: str, *, whole_page: bool = False, flash: str | None = None, **params: Any
+    request: Request,
+    to: str,
+    *,
+    whole_page: bool = False,
+    flash: str | Flash | None = None,
+    **params: Any,
 ) -> Response:
     """303 to a route by name, or to a path on this site that begins with '/'.
 
     `whole_page`: the header changes too, so htmx is told to load the page anew. `flash`: a
-    sentence that the next page shows once.
+    sentence that the next page shows once, of what was done; a Flash that warns, of what wasn't.
     """
     path = to if to.startswith("/") else str(request.app.url_path_for(to, **params))
     if whole_page and request.headers.get("hx-request") == "true":
@@ -90,8 +97,8 @@ def redirect(
         response = RedirectResponse(path, status_code=303)
     response.headers["Cache-Control"] = "no-store"
     if flash:
-        signed = signer("flash").dumps(flash)
-        cookies.set(response, request, "flash", signed, max_age=_FLASH_LIFETIME)
+        told = flash if isinstance(flash, Flash) else Flash(flash)
+        cookies.set(response, request, "flash", told.signed(), max_age=_FLASH_LIFETIME)
     return response
 
 
@@ -102,7 +109,7 @@ class SeeOther(HTTPException):
         self,
         to: str,
         *,
-        flash: str | None = None,
+        flash: str | Flash | None = None,
         whole_page: bool = False,
         signed_out: bool = False,
         **params: Any,
@@ -200,9 +207,27 @@ def date_and_time(moment: datetime) -> str:
     return f"{date(moment)} kl. {format_time(moment.astimezone(STOCKHOLM), 'HH.mm', locale='sv')}"
 
 
-def _flash(request: Request) -> str | None:
-    try:
-        text: str = signer("flash").loads(cookies.get(request, "flash"), max_age=_FLASH_LIFETIME)
-    except BadSignature:
-        return None
-    return text
+@dataclass(frozen=True)
+class Flash:
+    """A sentence that one page shows once: what was done, or in amber what was not."""
+
+    sentence: str
+    warns: bool = False
+
+    @classmethod
+    def of(cls, request: Request) -> Flash | None:
+        """The one that the browser brings along."""
+        held = cookies.get(request, "flash")
+        try:
+            return cls(*signer("flash").loads(held, max_age=_FLASH_LIFETIME))
+        except (BadSignature, TypeError):  # forged, or from before it could warn
+            return None
+
+    def signed(self) -> str:
+        text: str = signer("flash").dumps([self.sentence, self.warns])
+        return text
+
+
+def warning(sentence: str) -> Flash:
+    """What was asked for was not done, and why."""
+    return Flash(sentence, warns=True)

@@ -19,7 +19,7 @@ from web import guards, sessions
 from web.downloads import download
 from web.forms import Form, password, secret, text
 from web.pages import Page
-from web.rendering import STOCKHOLM, SeeOther, redirect, render
+from web.rendering import STOCKHOLM, SeeOther, redirect, render, warning
 
 WRONG_PASSWORD = "Lösenordet stämmer inte."  # noqa: S105 - a sentence
 CHOOSE_A_PASSWORD = "Välj ett lösenord först."  # noqa: S105 - a sentence
@@ -224,7 +224,7 @@ class RecoveryCodesSaved(Page):
         return redirect(
             request,
             form.at if form.at in _SHOWN_AT else "my_details:credentials",
-            flash="Bra! Koderna visas inte igen." if saved else TOO_LATE_TO_SAVE,
+            flash="Bra! Koderna visas inte igen." if saved else warning(TOO_LATE_TO_SAVE),
             whole_page=True,
         )
 

@@ -14,7 +14,7 @@ from web import claim, cookies, email_links, sessions
 from web.claim import ClaimForm
 from web.login import FROZEN, TOO_LATE, complete
 from web.pages import Page
-from web.rendering import SeeOther, redirect, render
+from web.rendering import SeeOther, redirect, render, warning
 from web.two_factor import (
     WRONG_PASSWORD,
     Enrolment,
@@ -68,7 +68,7 @@ async def _half_login(request: Request) -> LoginChallenge:
         raise SeeOther("login", whole_page=True)
     challenge = await LoginChallenge.resetting(cookies.get(request, "session"))
     if challenge is None:
-        raise SeeOther("login", flash=TOO_LATE, whole_page=True)
+        raise SeeOther("login", flash=warning(TOO_LATE), whole_page=True)
     return challenge
 
 

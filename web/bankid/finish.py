@@ -15,19 +15,21 @@ from models.registration import Registration
 from models.session import How
 from web import cookies, guards, login, next_path, registration, sessions
 from web.bankid.pages import found
+from web.bankid.start import login_path
 from web.bankid.view import way_back
 from web.forms import Form, text
 from web.pages import Page
-from web.rendering import SeeOther, redirect, render
+from web.rendering import Flash, SeeOther, redirect, render, warning
 
 LINKED = "Ditt BankID är kopplat. Nu kan du logga in med det."
 NOT_LINKED = "BankID kopplades inte, eftersom du hade loggats ut. Försök igen."
 TAKEN = "Detta BankID är redan kopplat till ett annat konto."
 OTHER_PERSON = "Det är inte det BankID som är kopplat till ditt konto."
 ALREADY_A_USER = "Du har redan ett användarkonto. Nu är du inloggad."
+ADD_IT_HERE = "Lägg till kundkontot här, om du inte redan har det."
 THAWED = (
-    "Kontot är öppet igen. Någon annan kan ha haft ditt lösenord, så det gamla fungerar inte "
-    "längre."
+    "Kontot är öppet igen. Om du hade ett lösenord fungerar det inte längre, eftersom någon annan "
+    "kan ha haft det."
 )
 TOO_LATE = "Det tog för lång tid. Identifiera dig igen."
 
@@ -71,6 +73,9 @@ class Finish(Page):
             path, done = str(request.app.url_path_for("my_details:personal_details")), THAWED
         elif flow.intent is Intent.REGISTRATION:
             path, done = "", ALREADY_A_USER
+            if flow.next_path:  # begun at Steg 3, of another customer account perhaps
+                path = str(request.app.url_path_for("customer_accounts:add"))
+                done = f"{ALREADY_A_USER} {ADD_IT_HERE}"
         how = How.BANKID
         return await login.complete(request, user, how, remembered=False, path=path, done=done)
 
@@ -99,7 +104,7 @@ class Finish(Page):
         own = await BankIDIdentity.of_user(identity.user.id)
         token = await own.confirms(identity, person) if own else None
         if token is None:
-            return redirect(request, way_back(request, flow), flash=OTHER_PERSON)
+            return redirect(request, way_back(request, flow), flash=warning(OTHER_PERSON))
         user = await User.get(id=identity.user.id)
         path = await login.landing(request, user, flow.next_path)
         response = redirect(request, path)
@@ -151,16 +156,16 @@ class Offer(Page):
         return response
 
 
-async def link(request: Request, person: Person) -> str:
+async def link(request: Request, person: Person) -> Flash:
     """Link it to the signed-in user; what became of it, as a sentence."""
     identity = guards.recently_confirmed(request)
     if await BankIDIdentity.of_user(identity.user.id):
-        return login.HAS_BANKID
+        return warning(login.HAS_BANKID)
     try:
         linked = await BankIDIdentity.link(identity, person)
     except Taken:
-        return TAKEN
-    return LINKED if linked else NOT_LINKED
+        return warning(TAKEN)
+    return Flash(LINKED) if linked else warning(NOT_LINKED)
 
 
 async def _identified(request: Request, *, signed_in: bool = False) -> tuple[Registration, Person]:
@@ -168,5 +173,6 @@ async def _identified(request: Request, *, signed_in: bool = False) -> tuple[Reg
     begun = await registration.found(request)
     person = begun.person if begun else None
     if begun is None or person is None or bool(request.state.identity) is not signed_in:
-        raise SeeOther("login", flash=None if signed_in else TOO_LATE, whole_page=True)
+        flash = None if signed_in else warning(TOO_LATE)
+        raise SeeOther(login_path(request), flash=flash, whole_page=True)
     return begun, person

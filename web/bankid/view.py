@@ -112,7 +112,7 @@ def way_back(request: Request, flow: BankIDFlow) -> str:
     if flow.intent is Intent.LOGIN:
         return login_path(request) + (f"&next={signed}" if signed else "")
     if flow.intent is Intent.REGISTRATION:
-        return str(url("registration:method"))
+        return flow.next_path or str(url("registration:method"))
     if flow.intent is Intent.LINK:
         return str(url("my_details:credentials"))
     return str(url("confirm_identity")) + (f"?next={signed}" if signed else "")

@@ -86,6 +86,7 @@ class State:
             "request": request,
             "identity": None,
             "flash": None,
+            "flash_warns": False,
             "refilled": False,
             "partial": False,
         }

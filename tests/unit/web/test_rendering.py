@@ -8,6 +8,8 @@ import pytest
 from models import CustomerAccount, Membership
 from tests.unit.conftest import PASSWORD, Visitor, a_user
 from web import rendering
+from web.rendering import Flash, warning
+from web.signing import signer
 
 pytestmark = pytest.mark.anyio
 
@@ -53,6 +55,19 @@ async def test_a_flash_is_shown_once(visitor: Visitor, account: CustomerAccount)
     assert "Du är utloggad." in page.response.text
     page = await visitor.visit("/logga-in")
     assert "Du är utloggad." not in page.response.text
+
+
+async def test_what_was_not_done_is_not_told_in_green(visitor: Visitor, db: None) -> None:
+    for flash, looks in ((Flash("Sparat."), "success"), (warning("Inte sparat."), "warning")):
+        visitor.client.cookies.set("__Host-flash", flash.signed(), domain="minasidor.example")
+        answer = (await visitor.visit("/")).response.text
+        assert f'notice--{looks}" role="alert"' in answer
+
+
+async def test_a_flash_of_an_older_version_is_dropped(visitor: Visitor, db: None) -> None:
+    older = signer("flash").dumps("Du är utloggad.")
+    visitor.client.cookies.set("__Host-flash", older, domain="minasidor.example")
+    assert (await visitor.visit("/")).status == 200
 
 
 async def test_a_forged_flash_is_not_shown(visitor: Visitor, db: None) -> None:

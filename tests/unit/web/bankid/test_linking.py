@@ -31,7 +31,7 @@ from web.bankid.finish import LINKED, NOT_LINKED, OTHER_PERSON, TAKEN
 from web.bankid.simulator.persons import Person as Simulated
 from web.bankid.unlink import UNLINKED
 from web.login import HAS_BANKID, WRONG
-from web.my_details import CHOSEN
+from web.my_details import CHOSEN, NOT_SAVED_YET
 
 pytestmark = pytest.mark.anyio
 Browsers = Callable[..., Customer]
@@ -313,7 +313,9 @@ async def test_or_chooses_one_under_mina_uppgifter(
     _ = await customer.register()
     fields = {"new_password": NEW, "repeated_password": NEW}
     time.forward(minutes=11)
-    assert (await customer.submit("/mina-uppgifter/losenord", **fields)).path == CONFIRM
+    page = await customer.submit("/mina-uppgifter/losenord", **fields)
+    assert page.path == CONFIRM
+    assert NOT_SAVED_YET in page.alert, "so that nobody takes it for saved"
     _ = await customer.identify(intent="confirm")
     page = await customer.submit("/mina-uppgifter/losenord", **fields)
     assert (page.path, CHOSEN in page.text) == ("/mina-uppgifter", True)
@@ -449,15 +451,19 @@ async def test_but_not_the_one_that_the_user_account_was_made_with(
 # Whose data it is, and under which keys
 
 
-async def test_the_copy_of_ones_data_holds_the_number(customer: Customer, anna: User) -> None:
+async def test_the_copy_of_ones_data_shows_the_number_without_its_last_digits(
+    customer: Customer, anna: User
+) -> None:
     _ = await customer.identify()
     answer = await customer.post("/mina-uppgifter/hamta", format="json")
     told = json.loads((await customer.get(answer.headers["location"])).text)
 
     (bankid,) = told["bankid"]
-    assert (bankid["personal_number"], bankid["name"]) == (ANNA.number, ANNA.name)
+    assert (bankid["personal_number"], bankid["name"]) == ("19900101-****", ANNA.name)
     answer = await customer.post("/mina-uppgifter/hamta", format="html")
-    assert ANNA.number in (await customer.get(answer.headers["location"])).text
+    document = (await customer.get(answer.headers["location"])).text
+    assert "19900101-****" in document
+    assert ANNA.number not in document, "whoever got into the account learns no more"
 
 
 async def test_nobody_elses_copy_does(customer: Customer, anna: User, bo: User) -> None:

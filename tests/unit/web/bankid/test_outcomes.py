@@ -26,7 +26,7 @@ from models import (
 from models.access import Actor
 from models.email_link import Purpose
 from models.session import How
-from tests.unit.conftest import PASSWORD, Clock, Outbox, a_user, plain
+from tests.unit.conftest import PASSWORD, Clock, Outbox, a_user, an_account, plain
 from tests.unit.tables import cells
 from tests.unit.web.bankid.customer import (
     ANNA,
@@ -35,7 +35,7 @@ from tests.unit.web.bankid.customer import (
     CREDENTIALS,
     Customer,
 )
-from web.bankid.finish import ALREADY_A_USER, THAWED
+from web.bankid.finish import ADD_IT_HERE, ALREADY_A_USER, THAWED
 from web.jobs.retention import RetentionWorker
 from web.login import WRONG
 from web.registration import BANKID_IN_USE, IDENTIFIED_TOO_LONG_AGO
@@ -281,6 +281,31 @@ async def test_bankid_in_the_middle_keeps_what_was_typed(
     assert "Använd BankID i stället" not in page.buttons
     assert (await customer.submit(STEP_3, **typed)).path == DONE
     assert await bankids() == [(await User.get()).id]
+
+
+async def test_avbryt_at_steg_3_leads_back_there(
+    customer: Customer, account: CustomerAccount
+) -> None:
+    _ = await customer.submit(STEP_1)
+    _ = await customer.submit(STEP_2, **CLAIM)
+    answer = await customer.post("/registrera/med-bankid", **PERSONAL)
+    page = await customer.submit(f"{answer.headers['location']}/avbryt")
+    assert (page.path, page.value("email")) == (STEP_3, PERSONAL["email"])
+
+
+async def test_who_proves_at_steg_3_to_be_a_user_adds_the_customer_account(
+    customer: Customer, anna: User
+) -> None:
+    _ = await an_account("100900", "4435027711", "Andra Bolaget AB")
+    _ = await customer.submit(STEP_1)
+    _ = await customer.submit(STEP_2, customer_number="100900", organisation_suffix="7711")
+    answer = await customer.post(
+        "/registrera/med-bankid", **{**PERSONAL, "customer_number": "100900"}
+    )
+    customer.bankid.answer(customer.order.ref, ANNA)
+    page = await customer.sees(answer.headers["location"])
+    assert page.path == "/lagg-till-kundkonto"
+    assert f"{ALREADY_A_USER} {ADD_IT_HERE}" in page.text
 
 
 async def test_the_next_one_at_the_computer_sees_nothing_of_the_last_one(
