@@ -161,9 +161,11 @@ class BankIDFlow(Model):
 
     @classmethod
     async def forget_persons(cls) -> int:
-        """Erase whom nobody came for in time; how many."""
+        """Erase whom nobody came for in time, and the orders that nobody followed; how many."""
         late = cls.filter(completed_at__lte=clock.now() - cls.GOOD_FOR)
-        return await late.exclude(person_encrypted=None).update(person_encrypted=None)
+        persons = await late.exclude(person_encrypted=None).update(person_encrypted=None)
+        left = cls.filter(begun_at__lte=clock.now() - cls.LONGEST)
+        return persons + await left.exclude(order_encrypted=None).update(order_encrypted=None)
 
     @property
     def order(self) -> Order | None:
@@ -230,16 +232,22 @@ class BankIDFlow(Model):
 
     async def ends(self, hint: str) -> None:
         """BankID says that it failed, or the time is up. What another request has proven stays."""
-        _ = await self._update(status=Progress.FAILED, hint=hint[:40], order_encrypted=None)
+        _ = await self._update(
+            status=Progress.FAILED, hint=hint[:40], has_trouble=False, order_encrypted=None
+        )
 
     async def fail(self, hint: str) -> bool:
         """It ends here, for every browser. Of several at once exactly one gets True."""
         open_ = BankIDFlow.filter(id=self.id, used_at=None).exclude(status=Progress.FAILED)
         ended = await open_.update(
-            status=Progress.FAILED, hint=hint[:40], order_encrypted=None, person_encrypted=None
+            status=Progress.FAILED,
+            hint=hint[:40],
+            has_trouble=False,
+            order_encrypted=None,
+            person_encrypted=None,
         )
         if ended:
-            self.status, self.hint = Progress.FAILED, hint[:40]
+            self.status, self.hint, self.has_trouble = Progress.FAILED, hint[:40], False
             self.order_encrypted = self.person_encrypted = None
         return bool(ended)
 

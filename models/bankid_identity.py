@@ -23,8 +23,7 @@ from models.user import User
 class Person:
     """Who BankID says that somebody is.
 
-    The number is never logged, or put in a page or a URL: only in the copy of what is held about
-    them that users fetch for themselves.
+    The number is never shown whole, logged or put in a URL.
     """
 
     personal_number: str = field(repr=False)  # twelve digits
@@ -34,6 +33,11 @@ class Person:
     @property
     def name(self) -> str:
         return f"{self.given_name} {self.family_name}".strip()
+
+    @property
+    def masked(self) -> str:
+        """The number without what is secret of it. Whoever gets into an account finds no more."""
+        return f"{self.personal_number[:8]}-****"
 
     @property
     def key(self) -> str:

@@ -64,7 +64,7 @@ PARTS: dict[str, Part] = {
             "id": _OURS,
             "user_id": _OURS,
             "person_key": _TWICE,
-            "person_encrypted": "handed over in clear",
+            "person_encrypted": "handed over as personal_number, without its last four digits",
         },
         decrypted=("personal_number",),
     ),
@@ -173,8 +173,8 @@ async def everything(user: User) -> dict[str, Rows]:
     # Not as they are: from where somebody else did something is theirs.
     events = [asdict(happened) for happened in await Event.history(user.id, most=MOST)]
     for row in found["bankid"]:
-        bankid = await BankIDIdentity.get(user_id=user.id)
-        row["personal_number"] = bankid.person.personal_number
+        bankid = await BankIDIdentity.of_user(user.id)
+        row["personal_number"] = bankid.person.masked if bankid else ""
     return {**found, "events": events}
 
 

@@ -91,7 +91,7 @@ NOTICES = {
     "unfrozen_by_bankid": Notice(
         "Ditt konto är öppet igen",
         "Någon öppnade ditt konto {at} genom att identifiera sig med ditt BankID.",
-        "Det gamla lösenordet fungerar inte längre. Välj ett nytt under Mina uppgifter.",
+        "Om du hade ett lösenord fungerar det inte längre. Välj ett nytt under Mina uppgifter.",
     ),
     "limit_reached": Notice(
         "Många misslyckade inloggningar på ditt konto",

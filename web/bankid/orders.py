@@ -113,10 +113,16 @@ async def _complete(request: Request, flow: BankIDFlow, found: Completion) -> No
     if blocked or (elsewhere and request.app.state.settings.bankid_require_same_ip):
         _log.warning("bankid.blocked", extra={"flow": flow.id, "risk": found.risk})
         await flow.ends(bankid_flow.RISK_BLOCKED)
+        if blocked:
+            await _tell_of_risk(person)
         return
     if await flow.prove(person, found.risk) and found.risk == "moderate":
-        known = await BankIDIdentity.of_person(person)
-        await notice.tell(known.user if known else None, "bankid_risk")
+        await _tell_of_risk(person)
+
+
+async def _tell_of_risk(person: Person) -> None:
+    known = await BankIDIdentity.of_person(person)
+    await notice.tell(known.user if known else None, "bankid_risk")
 
 
 async def _refused(flow: BankIDFlow, error: BankIDError) -> None:

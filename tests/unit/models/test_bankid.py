@@ -366,6 +366,15 @@ async def test_a_new_order_has_a_new_way_back(db: None, time: Clock) -> None:
     assert await (await again(flow)).returns("m" * 43)
 
 
+async def test_an_order_that_nobody_follows_is_erased(db: None, time: Clock) -> None:
+    flow, _ = await begun()
+    time.time += BankIDFlow.LONGEST - timedelta(seconds=1)
+    assert await BankIDFlow.forget_persons() == 0
+    time.forward(seconds=1)
+    assert await BankIDFlow.forget_persons() == 1
+    assert (await again(flow)).order_encrypted is None
+
+
 async def test_nobodys_person_is_kept_longer_than_it_is_good_for(db: None, time: Clock) -> None:
     flow, begun_here = await proven(), await Registration.find(await Registration.start())
     assert begun_here

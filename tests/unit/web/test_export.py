@@ -157,7 +157,7 @@ async def test_the_data_holds_everything_and_no_secret(
     assert data["user"]["phone"] == "070-174 06 05"
     assert data["user"]["two_factor"] == "on"
     assert data["user"]["active_customer_account_name"] == "Exempelbygg AB"
-    assert data["bankid"][0]["personal_number"] == "199001012385"
+    assert data["bankid"][0]["personal_number"] == "19900101-****"
     assert data["customer_accounts"][0]["customer_account_customer_number"] == "100200"
     assert data["sessions"][0]["address"] == visitor.address
     assert {row["purpose"] for row in data["links"]} >= {"reset_password", "not_me"}

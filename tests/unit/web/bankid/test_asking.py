@@ -43,7 +43,7 @@ async def test_a_browser_is_the_same_one_next_time(customer: Customer, anna: Use
     assert customer.order.parameters["web"]["deviceIdentifier"] == first
 
 
-async def test_a_risky_login_is_refused(customer: Customer, anna: User) -> None:
+async def test_a_risky_login_is_refused_and_told(customer: Customer, anna: User) -> None:
     customer.bankid.set_phone(risk="high")
     page = await customer.identify()
 
@@ -52,6 +52,7 @@ async def test_a_risky_login_is_refused(customer: Customer, anna: User) -> None:
     assert (await customer.visit(f"{page.path}/klar")).path == page.path
     assert not await customer.is_signed_in()
     assert ANNA.number not in await cells()
+    assert await OutgoingMail.filter(kind="bankid_risk", to=anna.email).count() == 1
 
 
 @pytest.mark.parametrize("risk", ["low", "moderate", ""])
