@@ -16,7 +16,11 @@ TEMPLATES = ("templates", "tests/walkthrough")
 PROGRAMS = ("web", "tests/walkthrough")
 SCRIPTS = ("static/js", "static/development")
 # In English: for operators and developers, or read by machines.
-ENGLISH = {"web/cli", "web/settings.py", "web/development/demo.py"}
+ENGLISH = {
+    *("web/cli", "web/settings.py", "web/development/demo.py"),
+    # What BankID's API answers.
+    *(f"web/bankid/simulator/{name}.py" for name in ("parameters", "rp", "state")),
+}
 
 _READ_ATTRIBUTES = {"alt", "aria-label", "label", "placeholder", "title"}
 _ABOUT = "description"  # what a search engine shows

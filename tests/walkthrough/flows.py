@@ -811,7 +811,7 @@ def give_password(walk: Walk, *, guide: bool = True) -> None:
 def scan_with_bankid(walk: Walk, owner: Citizen) -> None:
     """The walk goes on when the page has found out by itself."""
     walk.step(
-        "Öppna BankID-appen i mobilen, tryck på QR-kodsknappen, läs av koden och legitimera dig.",
+        "Öppna BankID-appen i mobilen, tryck på QR-ikonen, läs av koden och legitimera dig.",
         place(".qr", "QR-koden") if walk.javascript else place(".bankid__code", "QR-koden"),
         mask=(".bankid__code",),
         show=".bankid__code",
