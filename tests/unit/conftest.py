@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -15,6 +16,8 @@ import httpx2
 import pyotp
 import pytest
 from argon2 import PasswordHasher
+from jinja2 import BytecodeCache, Environment
+from jinja2.bccache import Bucket
 from starlette.applications import Starlette
 from tortoise import Tortoise
 
@@ -33,6 +36,7 @@ from models.client import Client, asking
 from models.databases import migrations
 from models.user import email_key
 from tests.unit.page import Page
+from web import rendering
 from web.app import create_app
 from web.settings import Settings
 
@@ -67,6 +71,29 @@ def quick_hashing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     )
+
+
+class Compiled(BytecodeCache):
+    """Templates that were compiled once, by their source."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._code:
+            bucket.bytecode_from_string(self._code[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key] = bucket.bytecode_to_string()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def compile_once() -> Iterator[None]:
+    """Every test has a portal of its own, and half of its time would go into their templates."""
+    with pytest.MonkeyPatch.context() as patch:
+        made = partial(Environment, bytecode_cache=Compiled())
+        patch.setattr(rendering, "Environment", made)
+        yield
 
 
 @pytest.fixture

@@ -175,7 +175,6 @@ def log_in_with_bankid_here(walk: Walk) -> None:
 @flow(
     "registrera-med-bankid",
     "Registrera dig med BankID",
-    chapter="Registrera dig med BankID",
     claims="10500501",
     registers=MAJA,
     uses_bankid=True,
