@@ -73,7 +73,7 @@ class Finish(Page):
             path, done = str(request.app.url_path_for("my_details:personal_details")), THAWED
         elif flow.intent is Intent.REGISTRATION:
             path, done = "", ALREADY_A_USER
-            if flow.next_path:  # begun at Steg 3, of another customer account perhaps
+            if _is_from_personal_details(flow):  # with another customer account, perhaps
                 path = str(request.app.url_path_for("customer_accounts:add"))
                 done = f"{ALREADY_A_USER} {ADD_IT_HERE}"
         how = How.BANKID
@@ -83,7 +83,8 @@ class Finish(Page):
         begun, token = await registration.begun(request)
         # At the same computer somebody else may have begun it: what they have typed is not shown,
         # and their claim does not count. Who identifies themselves at Steg 3 has it before them.
-        theirs = begun.is_of(person) or (flow.next_path and not begun.is_of_another(person))
+        goes_on = _is_from_personal_details(flow) and not begun.is_of_another(person)
+        theirs = begun.is_of(person) or goes_on
         if not token and not theirs:
             await begun.delete()
             begun, token = await registration.begun(request)
@@ -154,6 +155,11 @@ class Offer(Page):
         response = redirect(request, path, whole_page=True, flash=sentence)
         cookies.delete(response, request, "registration")
         return response
+
+
+def _is_from_personal_details(flow: BankIDFlow) -> bool:
+    """Whether it was begun at Steg 3. A login leads on somewhere, too."""
+    return flow.intent is Intent.REGISTRATION and flow.next_path != ""
 
 
 async def link(request: Request, person: Person) -> Flash:

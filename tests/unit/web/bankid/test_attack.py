@@ -12,6 +12,7 @@ import pytest
 from models import BankIDIdentity, CustomerAccount, Membership, User
 from tests.unit.conftest import Clock, Outbox, a_user
 from tests.unit.web.bankid.customer import ANNA, BERTIL, CLAIM, CREDENTIALS, Customer
+from web import next_path
 from web.bankid.finish import LINKED
 
 pytestmark = pytest.mark.anyio
@@ -113,10 +114,12 @@ async def test_what_can_be_no_identification_is_not_found(
     assert (await customer.get(f"/bankid/{path.format(no_id)}")).status_code == 404
 
 
-@pytest.mark.parametrize("intent", ["login", "registration"])
+@pytest.mark.parametrize(
+    ("intent", "on_to"), [("login", ""), ("login", "/kund/100200"), ("registration", "")]
+)
 @pytest.mark.parametrize("by_bankid", [True, False])
 async def test_who_comes_to_the_computer_later_gets_nothing_of_the_last_ones_registration(
-    customer: Customer, account: CustomerAccount, intent: str, by_bankid: bool
+    customer: Customer, account: CustomerAccount, intent: str, on_to: str, by_bankid: bool
 ) -> None:
     """Half an hour after Anna left, nobody remembers any more by BankID that it was she."""
     if by_bankid:
@@ -128,7 +131,7 @@ async def test_who_comes_to_the_computer_later_gets_nothing_of_the_last_ones_reg
     _ = await customer.submit("/registrera/steg-3", **typed, password="x", customer_number="100200")
     customer.time.forward(minutes=31)
 
-    _ = await customer.identify(BERTIL, intent)
+    _ = await customer.identify(BERTIL, intent, next=next_path.sign(on_to) if on_to else "")
 
     page = await customer.visit("/registrera/steg-3")
     assert page.path == "/registrera/steg-2", "the claim was Anna's"
