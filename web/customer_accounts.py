@@ -44,7 +44,6 @@ class Show(CustomerPage):
             "more_others": len(others) > _MOST_OTHERS,
             "switched": identity.has_switched,
             "two_factor": identity.user.has_two_factor,
-            "has_password": identity.user.has_password,
         }
         return render(request, "customer_accounts/show.html", context)
 

@@ -5,7 +5,7 @@ Every sentence is meant for a customer's eyes; its **bold** words are on the scr
 
 from __future__ import annotations
 
-from tests.e2e import people as citizens
+from tests.e2e.people import ANNA as ANNAS_BANKID
 from tests.e2e.people import Citizen, Person
 from tests.walkthrough.controls import (
     BANNER,
@@ -147,7 +147,7 @@ def log_in_with_bankid(walk: Walk) -> None:
     walk.step("Välj fliken **BankID**.", tab("BankID")).click()
     press(walk, "BankID på en annan enhet")
     walk.arrive("Logga in med BankID")
-    scan_with_bankid(walk, citizens.ANNA)
+    scan_with_bankid(walk, ANNAS_BANKID)
     walk.arrive("Kundkonto: Exempelbygg AB", title="Exempelbygg AB")
     signed_in(walk, guide=True)
 
@@ -167,7 +167,7 @@ def log_in_with_bankid_here(walk: Walk) -> None:
     opening = walk.step(
         "Klicka på **Öppna BankID** och legitimera dig i appen.", link("Öppna BankID")
     )
-    walk.identify_here(citizens.ANNA, opening)
+    walk.identify_here(ANNAS_BANKID, opening)
     walk.arrive("Kundkonto: Exempelbygg AB", title="Exempelbygg AB")
     signed_in(walk)
 
