@@ -23,7 +23,7 @@ _MARGIN = 20  # pixels of the page around what is shown
 # Nothing half faded, and no focus ring that could be taken for a mark.
 _AT_REST = """() => {
     document.activeElement?.blur();
-    return Promise.all(document.getAnimations().map((animation) => animation.finished));
+    return Promise.allSettled(document.getAnimations().map((animation) => animation.finished));
 }"""
 
 _SIZE = "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
