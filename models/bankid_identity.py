@@ -15,7 +15,8 @@ from models import clock, keys, notice
 from models.databases import atomic
 from models.email_link import EmailLink
 from models.event import Event
-from models.session import How, Identity, Session, authenticated_again
+from models.identity import How
+from models.session import Identity, Session, authenticated_again
 from models.user import User
 
 

@@ -17,10 +17,11 @@ from models.customer_account import CustomerAccount
 from models.databases import atomic
 from models.email_link import EmailLink, Purpose
 from models.event import Event
+from models.identity import How
 from models.invitation import Invitation
 from models.membership import AccountClosed, Membership
 from models.outgoing_mail import OutgoingMail
-from models.session import How, Session
+from models.session import Session
 from models.user import TwoFactor, User, email_key
 
 

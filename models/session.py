@@ -5,8 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from tortoise import fields
 from tortoise.models import Model
@@ -16,29 +15,8 @@ from models.client import Client
 from models.databases import Statement, atomic, execute, execute_all, execute_if, fetch, moment
 from models.email_link import EmailLink
 from models.event import Event
-from models.membership import Role, Status, standing_of
-from models.permission import ALLOWED, Permission, Standing
+from models.identity import COLUMNS, How, Principal, awaited, reached, signed_in_user
 from models.user import TwoFactor, User
-
-
-class How(StrEnum):
-    """What the user proved at login."""
-
-    REGISTRATION = "registration"
-    PASSWORD = "password"  # noqa: S105 - the name of a method
-    PASSWORD_AND_CODE = "password and code"  # noqa: S105 - the name of a method
-    BANKID = "bankid"
-    REGISTRATION_BY_BANKID = "bankid registration"
-
-    @property
-    def is_by_bankid(self) -> bool:
-        """Whether two factors were proven, of which the portal keeps none."""
-        return self in (How.BANKID, How.REGISTRATION_BY_BANKID)
-
-    @property
-    def is_registration(self) -> bool:
-        return self in (How.REGISTRATION, How.REGISTRATION_BY_BANKID)
-
 
 # Raw, as is all that each login writes: at a third of the ORM's cost.
 _START = """
@@ -294,64 +272,12 @@ class KnownDevice(Model):
         return keys.mac("device", device)
 
 
-@dataclass(frozen=True)
-class SignedInUser:
-    """The user as every signed-in page shows and asks them."""
-
-    id: int
-    given_name: str
-    family_name: str
-    email: str
-    email_confirmed: bool
-    two_factor: TwoFactor
-    closes_at: datetime | None  # closed by the user, who may undo it until then
-    has_password: bool  # else BankID alone logs in
-
-    @property
-    def name(self) -> str:
-        return f"{self.given_name} {self.family_name}"
-
-    @property
-    def has_two_factor(self) -> bool:
-        return self.two_factor is TwoFactor.ON
-
-
-@dataclass(frozen=True)
-class ReachedAccount:
-    """A customer account that the signed-in user has access to."""
-
-    id: int
-    customer_number: str
-    name: str
-    organisation_number: str
-    membership_id: int
-    role: Role
-    requires_two_factor: bool
-
-    @property
-    def is_administrator(self) -> bool:
-        return self.role is Role.ADMINISTRATOR
-
-
-@dataclass(frozen=True)
-class AwaitedAccount:
-    """A customer account that the signed-in user has claimed, and waits to be let in to."""
-
-    name: str
-    customer_number: str
-    membership_id: int
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Who is asking: session, user and customer account, read in one go."""
+@dataclass(frozen=True, kw_only=True)
+class Identity(Principal):
+    """Who is asking in a browser: session, user and customer account, read in one go."""
 
     session_id: int
     token_hash: str
-    user: SignedInUser
-    customer_account: ReachedAccount | None
-    awaited: AwaitedAccount | None  # in its place, where that was asked for
-    how: How
     authenticated_at: datetime
     remembered: bool
     has_switched: bool = False  # the account is another one than in the request before
@@ -362,25 +288,6 @@ class Identity:
         return f"session:{self.session_id}"
 
     @property
-    def standing(self) -> Standing:
-        """What the user is to the customer account that was asked for."""
-        if self.customer_account:
-            return standing_of(self.customer_account.role, Status.ACTIVE)
-        return Standing.AWAITING if self.awaited else Standing.NOBODY
-
-    def may(self, permission: Permission) -> bool:
-        """Whether the table in `models/permission.py` allows it to somebody who stands so."""
-        return self.standing in ALLOWED[permission]
-
-    @property
-    def lacks_two_factor(self) -> bool:
-        """Whether the customer account asks for two-factor, and neither has the user turned it on
-        nor did they log in with BankID, which is two factors."""
-        account = self.customer_account
-        proven = self.user.has_two_factor or self.how.is_by_bankid
-        return account is not None and account.requires_two_factor and not proven
-
-    @property
     def is_recent(self) -> bool:
         """Whether the user has proven who they are within the last ten minutes."""
         return clock.now() - self.authenticated_at <= Session.RECENT
@@ -389,11 +296,7 @@ class Identity:
 # With a customer number: that account, if the user reaches it. Without: the one last visited.
 _RESUME = """
     SELECT s.id AS session_id, s.created_at, s.seen_at, s.authenticated_at, s.remembered, s.how,
-           u.id AS user_id, u.given_name, u.family_name, u.email, u.email_confirmed_at,
-           u.two_factor, u.closes_at, u.active_customer_account_id,
-           u.password_hash <> '' AS has_password,
-           m.id AS membership_id, m.role, m.status, a.id AS customer_account_id,
-           a.customer_number, a.name, a.organisation_number, a.requires_two_factor
+           u.active_customer_account_id, {columns}
     FROM sessions s
     JOIN users u ON u.id = s.user_id
     LEFT JOIN customer_accounts a ON {account} AND a.closed_at IS NULL
@@ -401,8 +304,8 @@ _RESUME = """
     WHERE s.token_hash = ?"""
 _SWITCH = "UPDATE users SET active_customer_account_id = ? WHERE id = ?"
 _USED = "UPDATE memberships SET last_used_at = ? WHERE id = ?"
-_RESUME_ACTIVE = _RESUME.format(account="a.id = u.active_customer_account_id")
-_RESUME_ASKED = _RESUME.format(account="a.customer_number = ?")
+_RESUME_ACTIVE = _RESUME.format(columns=COLUMNS, account="a.id = u.active_customer_account_id")
+_RESUME_ASKED = _RESUME.format(columns=COLUMNS, account="a.customer_number = ?")
 
 
 async def resume(token: str, customer_number: str | None = None) -> Identity | None:
@@ -424,7 +327,7 @@ async def resume(token: str, customer_number: str | None = None) -> Identity | N
         with suppress(databases.Unavailable):
             await Session.filter(id=row["session_id"]).delete()
         return None
-    account, before = _reached(row), row["active_customer_account_id"]
+    account, before = reached(row), row["active_customer_account_id"]
     with suppress(databases.Unavailable):  # pages are read also while nothing can be written
         if now - seen >= Session.SEEN_EVERY:
             await Session.filter(id=row["session_id"]).update(seen_at=now)
@@ -436,43 +339,14 @@ async def resume(token: str, customer_number: str | None = None) -> Identity | N
     return Identity(
         session_id=row["session_id"],
         token_hash=token_hash,
-        user=SignedInUser(
-            id=row["user_id"],
-            given_name=row["given_name"],
-            family_name=row["family_name"],
-            email=row["email"],
-            email_confirmed=row["email_confirmed_at"] is not None,
-            two_factor=TwoFactor(row["two_factor"]),
-            closes_at=moment(row["closes_at"]) if row["closes_at"] else None,
-            has_password=bool(row["has_password"]),
-        ),
+        user=signed_in_user(row),
         customer_account=account,
-        awaited=_awaited(row),
+        awaited=awaited(row),
         how=How(row["how"]),
         authenticated_at=moment(row["authenticated_at"]),
         remembered=remembered,
         has_switched=account is not None and before not in (None, account.id),
     )
-
-
-def _reached(row: dict[str, Any]) -> ReachedAccount | None:
-    if row["role"] is None or row["status"] != Status.ACTIVE:
-        return None
-    return ReachedAccount(
-        row["customer_account_id"],
-        row["customer_number"],
-        row["name"],
-        row["organisation_number"],
-        row["membership_id"],
-        Role(row["role"]),
-        bool(row["requires_two_factor"]),
-    )
-
-
-def _awaited(row: dict[str, Any]) -> AwaitedAccount | None:
-    if row["role"] is None or row["status"] == Status.ACTIVE:
-        return None
-    return AwaitedAccount(row["name"], row["customer_number"], row["membership_id"])
 
 
 def _lives(created: datetime, seen: datetime, *, remembered: bool) -> bool:

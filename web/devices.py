@@ -9,7 +9,8 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models.session import How, Identity, Session
+from models.identity import How
+from models.session import Identity, Session
 from web import browsers, guards
 from web.forms import Form, text
 from web.pages import Page

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from models import Event
 from models.event import Happened
-from models.session import How
+from models.identity import How
 from web import browsers, guards
 from web.devices import HOW
 from web.downloads import csv_file, turn

@@ -5,8 +5,9 @@ from __future__ import annotations
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from models.identity import ReachedAccount
 from models.permission import Permission
-from models.session import Identity, ReachedAccount
+from models.session import Identity
 from web import next_path
 from web.rendering import Flash, SeeOther
 

@@ -11,7 +11,8 @@ from starlette.responses import Response
 from models import BankIDIdentity, EmailLink, Registration, Totp, TwoFactor, User, login
 from models.bankid_identity import Person
 from models.email_link import Purpose
-from models.session import How, LoginChallenge, authenticated_again
+from models.identity import How
+from models.session import LoginChallenge, authenticated_again
 from models.totp import Verdict
 from models.user import active_customer_number
 from web import cookies, guards, kept_form, next_path, sessions

@@ -11,9 +11,9 @@ from starlette.responses import Response
 
 from models import ClaimPolicy, CustomerAccount, Membership, User, access, members
 from models.access import Actor, LastAdministrator
+from models.identity import AwaitedAccount, ReachedAccount
 from models.members import Member
 from models.permission import Permission
-from models.session import AwaitedAccount, ReachedAccount
 from web import guards, kept_form
 from web.customer_pages import CustomerPage
 from web.forms import Form, text

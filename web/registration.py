@@ -23,9 +23,10 @@ from models import (
 )
 from models.bankid_flow import Intent
 from models.bankid_identity import Taken
+from models.identity import How
 from models.membership import AccountClosed
 from models.registration import AlreadyFinished, EmailInUse, NotInvited
-from models.session import How, Identity
+from models.session import Identity
 from models.user import email_key
 from web import claim, cookies, guards, new_password, sessions
 from web.bankid.start import begin, login_path

@@ -8,7 +8,8 @@ from starlette.responses import Response
 from models import session as sessions
 from models import tokens
 from models.client import Client
-from models.session import How, Identity, Session
+from models.identity import How
+from models.session import Identity, Session
 from models.user import User
 from web import cookies
 

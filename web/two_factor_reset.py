@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from models import EmailLink, LoginChallenge, User, clock, login, password_reset, two_factor_reset
 from models.email_link import Purpose
-from models.session import How
+from models.identity import How
 from web import claim, cookies, email_links, sessions
 from web.claim import ClaimForm
 from web.login import FROZEN, TOO_LATE, complete

@@ -4,7 +4,7 @@ import functools
 from json import dumps, loads
 from models.email_link import Purpose
 from models.membership import Role
-from models.session import How
+from models.identity import How
 from models.totp import State
 from models.user import TwoFactor
 from tortoise.fields.base import OnDelete

@@ -11,8 +11,8 @@ from models import User, bankid_flow, limits
 from models.bankid_flow import BankIDFlow, Intent
 from models.bankid_identity import BankIDIdentity, Person, Taken
 from models.databases import atomic
+from models.identity import How
 from models.registration import Registration
-from models.session import How
 from web import cookies, guards, login, next_path, registration, sessions
 from web.bankid.pages import found
 from web.bankid.start import login_path

@@ -25,8 +25,9 @@ from models import (
 from models.access import Actor, LastAdministrator, NotAdministrator
 from models.client import Client
 from models.email_link import Purpose
+from models.identity import How
 from models.membership import AccountClosed
-from models.session import How, resume
+from models.session import resume
 from tests.unit.conftest import Clock, a_user, an_account
 
 pytestmark = pytest.mark.anyio

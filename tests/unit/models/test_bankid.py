@@ -44,8 +44,9 @@ from models.bankid_flow import (
 from models.bankid_identity import Person, Taken
 from models.client import Client
 from models.email_link import Purpose
+from models.identity import How
 from models.registration import AlreadyFinished
-from models.session import How, Identity, resume
+from models.session import Identity, resume
 from tests.unit.conftest import Clock, a_user
 from tests.unit.tables import cells
 from web.bankid import client as http

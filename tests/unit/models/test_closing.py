@@ -25,7 +25,7 @@ from models import (
 )
 from models.client import Client
 from models.email_link import Purpose
-from models.session import How
+from models.identity import How
 from tests.unit.conftest import Clock, a_user, an_account
 
 pytestmark = pytest.mark.anyio

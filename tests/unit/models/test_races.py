@@ -45,10 +45,10 @@ from models import (
 from models.access import Actor, LastAdministrator, NotAdministrator
 from models.client import Client
 from models.email_link import Purpose
+from models.identity import How
 from models.invitation import TooMany
 from models.limits import Limit
 from models.registration import AlreadyFinished, EmailInUse, NotInvited
-from models.session import How
 from models.totp import State, Verdict
 from tests.fresh import fresh_database, opened
 from tests.unit.conftest import PASSWORD, SETTINGS, Clock, a_user, an_account, code

@@ -28,7 +28,7 @@ from models.bankid_flow import BankIDFlow, Intent, Order
 from models.bankid_identity import BankIDIdentity, Person
 from models.claim import prove
 from models.client import Client
-from models.session import How
+from models.identity import How
 from tests.unit.conftest import SETTINGS, Clock, a_user, an_account, code
 from web.settings import ROOT
 

@@ -13,7 +13,8 @@ from models import (
     tokens,
 )
 from models.client import Client
-from models.session import How, KnownDevice, authenticated_again, resume
+from models.identity import How
+from models.session import KnownDevice, authenticated_again, resume
 from tests.unit.conftest import Clock, a_user, an_account
 
 pytestmark = pytest.mark.anyio

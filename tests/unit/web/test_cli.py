@@ -46,8 +46,9 @@ from models.access import Actor
 from models.claim import prove
 from models.client import Client
 from models.databases import migrations
+from models.identity import How
 from models.limits import Limit
-from models.session import How, Session
+from models.session import Session
 from tests.unit.conftest import PASSWORD, SETTINGS, a_user, an_account, asked_from
 from web import cli, log
 from web.cli import customers

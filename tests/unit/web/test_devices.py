@@ -9,7 +9,8 @@ import pytest
 
 from models import CustomerAccount, Event, LoginChallenge, Membership, Session, User
 from models.client import Client
-from models.session import How, resume
+from models.identity import How
+from models.session import resume
 from tests.unit.conftest import Clock, Visitor, a_user
 from tests.unit.page import Page
 

@@ -26,7 +26,8 @@ from models import (
 )
 from models.client import Client
 from models.email_link import Purpose
-from models.session import How, resume
+from models.identity import How
+from models.session import resume
 from tests.unit.conftest import PASSWORD, Clock, Outbox, Visitor, a_user, code, plain
 
 pytestmark = pytest.mark.anyio

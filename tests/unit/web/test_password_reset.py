@@ -27,8 +27,9 @@ from models import (
 )
 from models.client import Client
 from models.email_link import Purpose
+from models.identity import How
 from models.notice import tell
-from models.session import How, authenticated_again, resume
+from models.session import authenticated_again, resume
 from tests.unit.conftest import PASSWORD, Clock, Outbox, Visitor, a_user, an_account, code, plain
 from tests.unit.page import Page
 

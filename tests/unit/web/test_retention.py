@@ -29,8 +29,8 @@ from models import (
 from models.access import Actor
 from models.client import Client
 from models.email_link import Purpose
+from models.identity import How
 from models.retention import KEPT, PERIODS
-from models.session import How
 from tests.unit.conftest import Clock, Visitor, a_user
 from web import cookies
 from web.jobs.retention import RetentionWorker

@@ -25,7 +25,8 @@ from models import (
 from models import two_factor as rules
 from models.client import Client
 from models.email_link import Purpose
-from models.session import How, Identity, resume
+from models.identity import How
+from models.session import Identity, resume
 from models.totp import State
 from tests.unit.conftest import PASSWORD, Clock, Outbox, Visitor, a_user, code
 from tests.unit.page import Page

@@ -22,7 +22,7 @@ from models import (
     rekeying,
 )
 from models.bankid_identity import Person
-from models.session import How
+from models.identity import How
 from tests.unit.conftest import PASSWORD, SETTINGS, Clock, Outbox, a_user, plain
 from tests.unit.page import Page
 from tests.unit.tables import cells

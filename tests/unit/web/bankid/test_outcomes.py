@@ -25,7 +25,7 @@ from models import (
 )
 from models.access import Actor
 from models.email_link import Purpose
-from models.session import How
+from models.identity import How
 from tests.unit.conftest import PASSWORD, Clock, Outbox, a_user, an_account, plain
 from tests.unit.tables import cells
 from tests.unit.web.bankid.customer import (
