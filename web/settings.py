@@ -60,6 +60,10 @@ class Settings:
     bankid_key_file: str = ""
     bankid_key_password_file: str = ""
     bankid_require_same_ip: bool = False
+    app_scheme: str = "se.prezero.mittprezero"
+    app_android_package: str = ""
+    app_android_cert_sha256: tuple[str, ...] = ()
+    app_ios_app_id: str = ""
 
     @property
     def development(self) -> bool:
@@ -131,6 +135,12 @@ class Settings:
             bankid_key_file=read.text("BANKID_KEY_FILE", ""),
             bankid_key_password_file=read.text("BANKID_KEY_PASSWORD_FILE", ""),
             bankid_require_same_ip=read.boolean("BANKID_REQUIRE_SAME_IP", False),
+            app_scheme=read.text("APP_SCHEME", cls.app_scheme),
+            app_android_package=read.text("APP_ANDROID_PACKAGE", ""),
+            app_android_cert_sha256=tuple(
+                fingerprint.upper() for fingerprint in read.list("APP_ANDROID_CERT_SHA256")
+            ),
+            app_ios_app_id=read.text("APP_IOS_APP_ID", ""),
         )
         if development:
             settings = _with_development_secrets(settings)
@@ -138,6 +148,7 @@ class Settings:
             settings = _with_bankid_server(settings)
         _check(settings)
         _check_bankid(settings)
+        _check_app(settings)
         return replace(
             settings, trusted_proxies=tuple(p for p in settings.trusted_proxies if p != "none")
         )
@@ -222,6 +233,42 @@ def _check_bankid(settings: Settings) -> None:
             )
         if file and not os.path.isfile(file):
             raise SettingError(f"{PREFIX}BANKID_{name} names no file: {file!r}")
+
+
+def _check_app(settings: Settings) -> None:
+    # RFC 8252 section 7.1, RFC 3986 section 3.1. With its dot it is neither http nor javascript.
+    label = "[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+    if not re.fullmatch(rf"(?=[a-z]){label}(?:\.{label})+", settings.app_scheme):
+        raise SettingError(
+            f"{PREFIX}APP_SCHEME must be a domain of the app's maker, turned round and in small"
+            f" letters, like {Settings.app_scheme}, not {settings.app_scheme!r}"
+        )
+    package, fingerprints = settings.app_android_package, settings.app_android_cert_sha256
+    if package and not re.fullmatch(r"[A-Za-z]\w*(?:\.[A-Za-z]\w*)+", package, re.ASCII):
+        raise SettingError(
+            f"{PREFIX}APP_ANDROID_PACKAGE must look like com.example.app, not {package!r}"
+        )
+    for fingerprint in fingerprints:
+        if not re.fullmatch(r"[0-9A-F]{2}(?::[0-9A-F]{2}){31}", fingerprint):
+            raise SettingError(
+                f"{PREFIX}APP_ANDROID_CERT_SHA256 must be SHA-256 fingerprints with commas between"
+                f" them, each 32 bytes like AA:BB:CC:..., not {fingerprint!r}"
+            )
+    if package and not fingerprints:
+        raise SettingError(
+            f"{PREFIX}APP_ANDROID_CERT_SHA256 is missing: Android knows the app"
+            f" {package} by the certificate it is signed with"
+        )
+    if fingerprints and not package:
+        raise SettingError(
+            f"{PREFIX}APP_ANDROID_PACKAGE is missing: the fingerprints are of an app's certificate"
+        )
+    app_id = settings.app_ios_app_id
+    if app_id and not re.fullmatch(r"[A-Z0-9]{10}(?:\.[A-Za-z0-9-]+)+", app_id):
+        raise SettingError(
+            f"{PREFIX}APP_IOS_APP_ID must be the team's ten characters and the app's bundle id,"
+            f" like A1B2C3D4E5.com.example.app, not {app_id!r}"
+        )
 
 
 def _normal_base_url(url: str) -> str:

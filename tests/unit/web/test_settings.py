@@ -30,8 +30,13 @@ _BANKID: dict[str, str | None] = {
     "BANKID_CERT_FILE": __file__,
     "BANKID_KEY_FILE": __file__,
 }
+FINGERPRINT = ":".join(f"{byte:02X}" for byte in range(0xA0, 0xC0))
+_ANDROID: dict[str, str | None] = {
+    "APP_ANDROID_PACKAGE": "com.example.app",
+    "APP_ANDROID_CERT_SHA256": FINGERPRINT,
+}
 DOCUMENT = (ROOT / "docs" / "settings.md").read_text()
-ROW = re.compile(r"^\| `MINASIDOR_([A-Z_]+)` \| (.*?) \| (.*?) \| (.*?) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| `MINASIDOR_([A-Z0-9_]+)` \| (.*?) \| (.*?) \| (.*?) \|$", re.MULTILINE)
 
 
 @pytest.fixture(autouse=True)
@@ -113,6 +118,26 @@ def test_another_server_and_another_root_are_taken() -> None:
 def test_the_host_name_is_without_port() -> None:
     assert from_env(BASE_URL="https://minasidor.example:8443").hostname == "minasidor.example"
     assert Settings.from_env({}).hostname == "localhost"
+
+
+def test_the_app_has_a_scheme_and_no_more_until_it_is_told() -> None:
+    settings = from_env()
+    assert settings.app_scheme == "se.prezero.mittprezero"
+    assert not settings.app_android_package
+    assert not settings.app_android_cert_sha256
+    assert not settings.app_ios_app_id
+
+
+def test_the_fingerprints_are_as_android_writes_them() -> None:
+    settings = from_env(
+        **_ANDROID | {"APP_ANDROID_CERT_SHA256": f"{FINGERPRINT.lower()}, {FINGERPRINT}"}
+    )
+    assert settings.app_android_cert_sha256 == (FINGERPRINT, FINGERPRINT)
+
+
+@pytest.mark.parametrize("scheme", ["com.example.app", "se.x", "a1.2b-c.d"])
+def test_a_domain_turned_round_is_a_scheme(scheme: str) -> None:
+    assert from_env(APP_SCHEME=scheme).app_scheme == scheme
 
 
 @pytest.mark.parametrize(
@@ -235,6 +260,66 @@ def test_the_host_name_is_without_port() -> None:
             for url in ("http://appapi2.bankid.com/rp/v6.0/", "appapi2.bankid.com", "https://")
         ),
         ({"BANKID_REQUIRE_SAME_IP": "1"}, "BANKID_REQUIRE_SAME_IP must be true or false, not '1'"),
+        *(
+            (
+                {"APP_SCHEME": scheme},
+                "APP_SCHEME must be a domain of the app's maker, turned round and in small letters,"
+                f" like se.prezero.mittprezero, not {scheme!r}",
+            )
+            for scheme in (
+                *("http", "https", "javascript", "data", "mittprezero", "se.Prezero", "se.åkeri"),
+                *("1.prezero", "se.", ".se", "se..prezero", "se.-x", "se.x-", "se.x:", "se.a/b"),
+                *("se.a b", "se.a_b", "javascript:se.prezero", "se.x\n.y"),
+            )
+        ),
+        *(
+            (
+                _ANDROID | {"APP_ANDROID_PACKAGE": package},
+                f"APP_ANDROID_PACKAGE must look like com.example.app, not {package!r}",
+            )
+            for package in (
+                "app",
+                "com.example.",
+                "com.1example",
+                "com.exämple",
+                "com.a-b",
+                "a b.c",
+            )
+        ),
+        *(
+            (
+                _ANDROID | {"APP_ANDROID_CERT_SHA256": fingerprints},
+                "APP_ANDROID_CERT_SHA256 must be SHA-256 fingerprints with commas between them,"
+                f" each 32 bytes like AA:BB:CC:..., not {wrong!r}",
+            )
+            for fingerprints, wrong in (
+                ("aa:bb", "AA:BB"),
+                (FINGERPRINT.replace(":", ""), FINGERPRINT.replace(":", "")),
+                (f"{FINGERPRINT}:AA", f"{FINGERPRINT}:AA"),
+                (f"{FINGERPRINT},{FINGERPRINT[:-1]}G", f"{FINGERPRINT[:-1]}G"),
+                (f"{FINGERPRINT} {FINGERPRINT}", f"{FINGERPRINT} {FINGERPRINT}"),
+            )
+        ),
+        (
+            {"APP_ANDROID_PACKAGE": "com.example.app"},
+            "APP_ANDROID_CERT_SHA256 is missing: Android knows the app com.example.app"
+            " by the certificate it is signed with",
+        ),
+        (
+            {"APP_ANDROID_CERT_SHA256": FINGERPRINT},
+            "APP_ANDROID_PACKAGE is missing: the fingerprints are of an app's certificate",
+        ),
+        *(
+            (
+                {"APP_IOS_APP_ID": app_id},
+                "APP_IOS_APP_ID must be the team's ten characters and the app's bundle id,"
+                f" like A1B2C3D4E5.com.example.app, not {app_id!r}",
+            )
+            for app_id in (
+                *("com.example.app", "A1B2C3D4E5", "A1B2C3D4E5.", "a1b2c3d4e5.com.example.app"),
+                *("A1B2C3D4E.com.example", "A1B2C3D4E5.com/x", "A1B2C3D4E5.com.å"),
+            )
+        ),
     ],
 )
 def test_says_in_one_line_what_cannot_be_right(changes: dict[str, str | None], line: str) -> None:
