@@ -1,5 +1,7 @@
 """The domain: what a customer account, a user and a registration are and may do."""
 
+from models.app_device import AppDevice, AppToken
+from models.app_login import AppCode, AppLogin
 from models.bankid_flow import BankIDFlow
 from models.bankid_identity import BankIDIdentity
 from models.customer_account import Address, ClaimPolicy, CustomerAccount
@@ -18,6 +20,10 @@ from models.user import TwoFactor, User
 
 __all__ = [
     "Address",
+    "AppCode",
+    "AppDevice",
+    "AppLogin",
+    "AppToken",
     "BankIDFlow",
     "BankIDIdentity",
     "ClaimPolicy",

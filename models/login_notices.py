@@ -41,16 +41,20 @@ class Unusual:
     def __bool__(self) -> bool:
         return self.new_device or self.after_failures
 
-    async def tell(self, user: User, client: Client) -> None:
-        """Mail the notices, in the transaction of the login. A form sent twice is told of once."""
-        agent, key = client.user_agent[:300], str(user.id)
+    async def tell(self, user: User, client: Client, *, app: str = "") -> None:
+        """Mail the notices, in the transaction of the login. A form sent twice is told of once.
+
+        `app`: which of the apps was logged in to, if it was no browser.
+        """
+        key, agent = str(user.id), client.user_agent[:300]
+        device = {"app": app} if app else {"user_agent": agent}
         if self.new_device:
             # Of a browser without cookies each request seems to come from another device.
-            browser = limits.TOLD_NEW_DEVICE.of(key, client.network, agent)
+            browser = limits.TOLD_NEW_DEVICE.of(key, client.network, app or agent)
             if not await _told(browser):
-                await notice.tell(user, "new_device", user_agent=agent)
+                await notice.tell(user, "new_device", **device)
         if self.after_failures and not await _told(limits.TOLD_AFTER_FAILURES.of(key)):
-            await notice.tell(user, "login_after_failures", user_agent=agent)
+            await notice.tell(user, "login_after_failures", **device)
 
 
 async def limit_reached(user: User | None, email_key: str) -> None:

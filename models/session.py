@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 from tortoise import fields
 from tortoise.models import Model
 
-from models import clock, databases, keys, login_notices, tokens
+from models import app_login, clock, databases, keys, login_notices, tokens
 from models.client import Client
 from models.databases import Statement, atomic, execute, execute_all, execute_if, fetch, moment
 from models.email_link import EmailLink
@@ -127,10 +127,11 @@ class Session(Model):
 
     @classmethod
     async def end_all(cls, user_id: int, *, but: int = 0) -> int:
-        """Every browser but the one is logged out, and who waits for a code begins anew."""
+        """Every browser but the one is logged out, and the app on every phone; who waits for a code
+        begins anew."""
         ended = await cls.filter(user_id=user_id).exclude(id=but).delete()
         await LoginChallenge.filter(user_id=user_id).delete()
-        return ended
+        return ended + await app_login.end_all(user_id)
 
 
 _IS_AS_CHECKED = """

@@ -1,8 +1,9 @@
-"""Everything that can go wrong, as Swedish pages in the portal's layout, fragments too."""
+"""Everything that can go wrong: as Swedish pages in the layout, and to the app as JSON."""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -19,6 +20,7 @@ from models.session import Identity
 from web import guards, kept_form, login, sessions
 from web.log import request_id
 from web.made_for import Conflict
+from web.mobile import answers
 from web.rendering import SeeOther, render
 
 _log = logging.getLogger("minasidor.error")
@@ -34,24 +36,57 @@ async def response_to(request: Request, error: Exception) -> Response:
         return kept_form.carry(error.response(request), request, await kept_form.keep(request))
     if isinstance(error, SeeOther):
         return error.response(request)
+    if isinstance(error, ClientDisconnect):
+        return Response(status_code=400)
     if isinstance(error, (NotAdministrator, AccountClosed)):
         error = await _looked_again(request)
+    if answers.is_for_app(request.url.path):
+        return await _to_app(request, error)
+    failed = await _failure(error)
+    if failed is None:
+        _log.error("unhandled error", exc_info=error)
+        return _place_of(request, error) or page(request, 500)
+    if isinstance(error, HTTPException):
+        await _identify(request)
+    return page(request, failed.status, failed.headers, failed.context)
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """What is known to go wrong: the status, and what the page says of it."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    context: dict[str, Any] = field(default_factory=dict)
+
+
+async def _failure(error: Exception) -> _Failure | None:
+    """What it comes to; None of an error that nobody thought of."""
+    later = {"Retry-After": RETRY_AFTER}
     if isinstance(error, HTTPException):
         if error.status_code >= 400:
             _log.info("refused", extra={"status": error.status_code, "reason": error.detail})
-        await _identify(request)
-        return page(request, error.status_code, dict(error.headers or {}), _context(error))
+        return _Failure(error.status_code, dict(error.headers or {}), _context(error))
     if isinstance(error, passwords.Busy):
-        return page(request, 503, {"Retry-After": RETRY_AFTER})
+        return _Failure(503, later)
     if isinstance(error, (Unavailable, DBConnectionError)):
         _log.error("database trouble", exc_info=error)
-        return page(request, 503, {"Retry-After": RETRY_AFTER})
+        return _Failure(503, later)
     if isinstance(error, keys.UnknownKey):
-        return await _key_is_missing(request, error)
-    if isinstance(error, ClientDisconnect):
-        return Response(status_code=400)
-    _log.error("unhandled error", exc_info=error)
-    return _place_of(request, error) or page(request, 500)
+        await _key_is_missing(error)
+        return _Failure(503, context={"reason": "key"})
+    return None
+
+
+async def _to_app(request: Request, error: Exception) -> Response:
+    """The same as JSON."""
+    if isinstance(error, answers.Refusal):
+        return error.response
+    failed = await _failure(error)
+    if failed is None:
+        _log.error("unhandled error", exc_info=error)
+        failed = _Failure(500)
+    return answers.failure(request.url.path, failed.status, failed.headers)
 
 
 async def _looked_again(request: Request) -> HTTPException:
@@ -62,7 +97,7 @@ async def _looked_again(request: Request) -> HTTPException:
     )
 
 
-async def _key_is_missing(request: Request, error: keys.UnknownKey) -> Response:
+async def _key_is_missing(error: keys.UnknownKey) -> None:
     # The rest of the portal works on: whoever has no two-factor notices nothing.
     _log.error("key missing", exc_info=error)
     await alarms.ring_once_an_hour(
@@ -71,7 +106,6 @@ async def _key_is_missing(request: Request, error: keys.UnknownKey) -> Response:
         "key back behind the newest one and restart; docs/operate.md, Keys.",
         kind="key missing",
     )
-    return page(request, 503, context={"reason": "key"})
 
 
 def page(

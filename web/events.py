@@ -13,11 +13,12 @@ from web import browsers, guards
 from web.devices import HOW
 from web.downloads import csv_file, turn
 from web.event_list import MOST_IN_FILE, Line, day_and_time
+from web.mobile import clients
 from web.pages import Page
 from web.paging import PER_PAGE, Paged, skipped
 from web.rendering import render
 
-# They may name {browser}, {how} (somebody logged in) and {account}.
+# They may name {browser} (or which app), {how} (somebody logged in) and {account}.
 SENTENCES = {
     "user.created": "Användarkontot skapades.",
     "user.frozen": "Kontot stängdes, efter att någon svarade Det var inte jag.",
@@ -28,6 +29,7 @@ SENTENCES = {
     "login": "Du loggade in från {browser} {how}.",
     "login.wrong_codes": "Någon angav rätt lösenord, men fel engångskod tre gånger.",
     "session.ended": "Du loggade ut {browser}.",
+    "app.reused": "En gammal inloggning i {browser} användes igen. Enheten loggades ut.",
     "sessions.ended": "Du loggade ut alla andra enheter.",
     "sessions.ended_by_operator": "Vi loggade ut alla enheter.",
     "password.changed": "Du bytte lösenord.",
@@ -86,8 +88,9 @@ HIDDEN = {
 def sentence(event: Happened) -> str:
     """What happened, in words."""
     how = str(event.data.get("how", How.PASSWORD))
+    app, agent = str(event.data.get("app", "")), str(event.data.get("user_agent", ""))
     return SENTENCES[event.kind].format(
-        browser=browsers.named(str(event.data.get("user_agent", ""))),
+        browser=clients.named(app) if app else browsers.named(agent),
         how=HOW[How(how)],
         account=event.customer_account or "ett kundkonto",
     )

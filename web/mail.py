@@ -18,6 +18,7 @@ from models.membership import Role, Status
 from models.waiting import ANSWER_WITHIN
 from web import browsers
 from web.access_mails import ACCESS_MAILS
+from web.mobile import clients
 from web.notices import NOTICES
 from web.rendering import date_and_time
 from web.settings import Settings
@@ -237,6 +238,8 @@ def notice(kind: str, composer: Composer, data: dict[str, str]) -> dict[str, Any
         told[name] = date_and_time(datetime.fromisoformat(data[name]))
     if "user_agent" in data:
         told["device"] = browsers.named(data["user_agent"])
+    elif "app" in data:
+        told["device"] = clients.named(data["app"])
     return {
         "name": data["name"],
         "notice": words,

@@ -23,6 +23,12 @@ NOTICES = {
         "Ny inloggning på ditt konto",
         "Någon loggade in {at} från {device}.",
     ),
+    "app_reused": Notice(
+        "MittPreZero är utloggad på en av dina enheter",
+        "En gammal inloggning i {device} användes en gång till {at}. Det kan betyda att någon "
+        "annan har kommit över den. Därför har vi loggat ut enheten.",
+        "Logga in i appen igen. Händer det fler gånger? Byt lösenord.",
+    ),
     "password_changed": Notice(
         "Ditt lösenord är ändrat",
         "Lösenordet ändrades {at}. Du är utloggad på andra enheter.",

@@ -33,6 +33,7 @@ from web.bankid import finish as bankid_finish
 from web.bankid import pages as bankid_pages
 from web.bankid import start as bankid_start
 from web.bankid import unlink as bankid_unlink
+from web.mobile import oauth
 from web.settings import ROOT, Settings
 
 
@@ -216,6 +217,10 @@ routes: list[BaseRoute] = [
         name="account_events:file",
     ),
     Route("/kund/{customer_number:customer_number}/oversyn", review.Review, name="review"),
+    Route("/oauth/authorize-challenge", oauth.Challenge, name="oauth:challenge"),
+    Route("/oauth/token", oauth.Token, name="oauth:token"),
+    Route("/oauth/revoke", oauth.Revoke, name="oauth:revoke"),
+    Route("/.well-known/oauth-authorization-server", oauth.metadata, name="oauth:metadata"),
     Route("/healthz", home.alive),
     Route("/readyz", home.ready),
     Route("/.well-known/change-password", password_reset.well_known),

@@ -1,4 +1,7 @@
-"""Changes are taken from the portal's own pages only: no forged requests (CSRF)."""
+"""Changes are taken from the portal's own pages only: no forged requests (CSRF).
+
+The app sends no Origin. What it talks to takes no cookie instead, which comes to the same.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ import logging
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from web.mobile.answers import is_for_app
 
 _log = logging.getLogger("minasidor.origin")
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -22,7 +27,10 @@ class Origin:
         self.app, self.base_url = app, base_url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if (
+        if scope["type"] == "http" and is_for_app(scope["path"]):
+            kept = [header for header in scope["headers"] if header[0] != b"cookie"]
+            scope = {**scope, "headers": kept}
+        elif (
             scope["type"] == "http"
             and scope["method"] not in _SAFE
             and not self._is_own(Headers(scope=scope))

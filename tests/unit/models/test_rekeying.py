@@ -89,7 +89,7 @@ def test_what_is_hashed_with_the_pepper_is_known() -> None:
     }
     assert purposes == {
         *("organisation suffix", "personal number"),
-        *("recovery code", "device", "limit"),
+        *("recovery code", "device", "limit", "app token"),
     }
 
 

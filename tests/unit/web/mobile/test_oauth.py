@@ -1,0 +1,229 @@
+"""The app's login, as the app and whoever attacks it meet it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from models import AppDevice, AppToken, Session, User
+from tests.unit.conftest import PASSWORD, Clock, Outbox, code, plain
+from tests.unit.web.mobile.phone import ANDROID, Phone
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_password_then_tokens(phone: Phone, anna: User) -> None:
+    tokens = await phone.log_in()
+
+    assert tokens["token_type"] == "Bearer"
+    assert tokens["expires_in"] == 900
+    assert tokens["access_token"].startswith("mza_")
+    assert tokens["refresh_token"].startswith("mzr_")
+    device = await AppDevice.get(public_id=tokens["device_id"])
+    assert (device.user_id, device.name, device.client_id) == (
+        anna.id,
+        "Annas iPhone",
+        "mittprezero-ios",
+    )
+    assert device.address == phone.address
+
+
+async def test_unknown_and_wrong_are_answered_alike(phone: Phone, anna: User) -> None:
+    wrong = await phone.ask(password="inte rätt alls")
+    unknown = await phone.ask(username="ingen@example.com")
+
+    assert wrong.error == "invalid_credentials"
+    assert (wrong.status, wrong.response.content) == (unknown.status, unknown.response.content)
+
+
+async def test_the_code_comes_in_a_second_request(phone: Phone, bo: tuple[User, str]) -> None:
+    asked = await phone.ask(username="bo@example.com")
+    assert (asked.status, asked.error) == (400, "insufficient_authorization")
+    assert asked.json["otp_required"] is True
+    assert asked.json["expires_in"] == 300
+
+    answer = await phone.ask(auth_session=asked.json["auth_session"], otp=code(bo[1]))
+
+    assert answer.status == 200
+    assert (await phone.redeem(answer.json["authorization_code"])).status == 200
+
+
+async def test_the_code_may_come_at_once(phone: Phone, bo: tuple[User, str]) -> None:
+    _ = await phone.log_in(username="bo@example.com", otp=code(bo[1]))
+
+
+async def test_of_40_parallel_guesses_5_are_evaluated(
+    phone: Phone, bo: tuple[User, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from models import totp
+
+    evaluated: list[str] = []
+    judge = totp.Totp._judge
+
+    async def count(self: totp.Totp, typed: str) -> totp.Answer:
+        evaluated.append(typed)
+        return await judge(self, typed)
+
+    monkeypatch.setattr(totp.Totp, "_judge", count)
+    asked = await phone.ask(username="bo@example.com")
+    session = asked.json["auth_session"]
+
+    answers = await asyncio.gather(
+        *(phone.ask(auth_session=session, otp=f"{guess:06}") for guess in range(40))
+    )
+
+    assert len(evaluated) == 5
+    assert sorted(answer.error for answer in answers).count("invalid_session") == 35
+
+
+async def test_ten_refreshes_at_once_give_one_child(phone: Phone, anna: User) -> None:
+    _ = await phone.log_in()
+
+    answers = await asyncio.gather(*(phone.refresh() for _ in range(10)))
+
+    assert {answer.status for answer in answers} == {200}
+    assert len({answer.json["refresh_token"] for answer in answers}) == 1
+    assert len({answer.json["access_token"] for answer in answers}) == 1
+    assert await AppToken.filter(kind="refresh").count() == 2
+
+
+async def test_a_lost_answer_is_given_again_for_30_seconds(
+    phone: Phone, anna: User, time: Clock
+) -> None:
+    first = await phone.log_in()
+    second = (await phone.refresh()).json
+    time.forward(seconds=30)
+
+    again = await phone.refresh(first["refresh_token"])
+
+    assert again.json == {**second, "expires_in": 870}
+
+
+async def test_a_stolen_refresh_token_ends_the_device_and_its_user_is_told(
+    phone: Phone, new_phone: Callable[..., Phone], anna: User, time: Clock, outbox: Outbox
+) -> None:
+    other = new_phone(ANDROID)
+    _ = await other.log_in(device_name="Annas Android")
+    first = await phone.log_in()
+    phone.tokens = (await phone.refresh()).json
+    time.forward(seconds=31)
+
+    assert (await phone.refresh(first["refresh_token"])).error == "invalid_grant"
+
+    assert (await phone.refresh()).error == "invalid_grant"
+    assert (await other.refresh()).status == 200
+    told = (await outbox.to("anna@example.com"))[-1]
+    assert "MittPreZero" in plain(told)
+    assert await AppDevice.all().count() == 1
+
+
+async def test_a_grandparent_ends_the_device_within_the_30_seconds(
+    phone: Phone, anna: User
+) -> None:
+    first = await phone.log_in()
+    phone.tokens = (await phone.refresh()).json
+    phone.tokens = (await phone.refresh()).json
+
+    assert (await phone.refresh(first["refresh_token"])).error == "invalid_grant"
+    assert not await AppDevice.exists()
+
+
+async def test_a_code_is_good_once_and_its_return_ends_what_it_began(
+    phone: Phone, anna: User
+) -> None:
+    asked = await phone.ask()
+    code_ = asked.json["authorization_code"]
+    phone.tokens = (await phone.redeem(code_)).json
+
+    assert (await phone.redeem(code_)).error == "invalid_grant"
+    assert (await phone.refresh()).error == "invalid_grant"
+
+
+async def test_of_twenty_who_redeem_a_code_one_gets_it(phone: Phone, anna: User) -> None:
+    asked = await phone.ask()
+
+    answers = await asyncio.gather(
+        *(phone.redeem(asked.json["authorization_code"]) for _ in range(20))
+    )
+
+    assert [answer.status for answer in answers].count(200) <= 1
+    assert await AppDevice.all().count() <= 1
+
+
+async def test_a_code_lives_for_a_minute(phone: Phone, anna: User, time: Clock) -> None:
+    asked = await phone.ask()
+    time.forward(seconds=60)
+
+    assert (await phone.redeem(asked.json["authorization_code"])).error == "invalid_grant"
+
+
+async def test_another_app_gets_nothing_of_it(
+    phone: Phone, new_phone: Callable[..., Phone], anna: User
+) -> None:
+    other = new_phone(ANDROID)
+    other.verifier = phone.verifier
+    asked = await phone.ask()
+    assert (await other.redeem(asked.json["authorization_code"])).error == "invalid_grant"
+
+    phone.tokens = (await phone.redeem(asked.json["authorization_code"])).json
+    assert (await other.refresh(phone.tokens["refresh_token"])).error == "invalid_grant"
+    assert (await other.revoke(phone.tokens["refresh_token"])).status == 200
+    assert (await phone.refresh()).status == 200
+
+
+async def test_a_refresh_token_that_is_revoked_logs_the_device_out(
+    phone: Phone, anna: User
+) -> None:
+    tokens = await phone.log_in()
+
+    assert (await phone.revoke(tokens["refresh_token"])).status == 200
+
+    assert not await AppDevice.exists()
+    assert (await phone.refresh()).error == "invalid_grant"
+
+
+async def test_what_ends_all_sessions_ends_the_app(phone: Phone, anna: User) -> None:
+    _ = await phone.log_in()
+    asked = await phone.ask()
+    await Session.end_all(anna.id)
+
+    assert (await phone.refresh()).error == "invalid_grant"
+    assert (await phone.redeem(asked.json["authorization_code"])).error == "invalid_grant"
+
+
+async def test_too_many_guesses_are_told_when_to_come_back(phone: Phone, anna: User) -> None:
+    for _ in range(10):
+        assert (await phone.ask(password="fel")).error == "invalid_credentials"
+
+    answer = await phone.ask(password=PASSWORD)
+
+    assert (answer.status, answer.error) == (429, "too_many_attempts")
+    assert int(answer.response.headers["retry-after"]) == 300
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"client_id": "someone-else"}, "invalid_client"),
+        ({"client_id": "mittprezero-reference"}, "invalid_client"),
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"code_challenge": ""}, "invalid_request"),
+        ({"code_challenge_method": "plain"}, "invalid_request"),
+        ({"code_challenge_method": ""}, "invalid_request"),
+        ({"code_challenge": "x" * 42}, "invalid_request"),
+        ({"username": ""}, "invalid_request"),
+        ({"password": ""}, "invalid_request"),
+        ({"password": "a\0b"}, "invalid_request"),
+        ({"username": "a" * 255}, "invalid_request"),
+        ({"auth_session": "mzs_unknown", "otp": "123456"}, "invalid_session"),
+        ({"auth_session": "mzs_unknown"}, "invalid_request"),
+    ],
+)
+async def test_what_is_not_a_login_is_refused(
+    phone: Phone, anna: User, fields: dict[str, str], error: str
+) -> None:
+    answer = await phone.ask(**fields)
+
+    assert (answer.status, answer.error) == (400, error)
