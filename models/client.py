@@ -9,11 +9,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Client:
-    """The browser behind a request: its address, what it calls itself, and its device cookie."""
+    """The browser behind a request: its address, what it calls itself, and its device cookie.
+
+    `is_app`: it is no browser, but the app MittPreZero.
+    """
 
     address: str = ""
     user_agent: str = ""
     device: str = ""
+    is_app: bool = False
 
     @property
     def network(self) -> str:

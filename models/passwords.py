@@ -8,14 +8,17 @@ import re
 import sys
 import threading
 import unicodedata
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache, partial
 from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from zxcvbn import zxcvbn
+
+from models.client import asking
 
 LONGEST = 128
 # Code points that the guess estimate reads; its time grows fast with length (measured).
@@ -40,9 +43,9 @@ _T = TypeVar("_T")
 # OWASP Password Storage Cheat Sheet: m=19 MiB, t=2, p=1.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 
-# About 4 s of waiting on the slowest machine tried; past that a clear "try again" is kinder.
+# Behind either door, the browsers' and the app's. About 4 s of waiting on the slowest machine tried
+# while nobody waits behind the other; past that a clear "try again" is kinder.
 MOST_WAITING = 160
-_waiting = 0
 
 
 class Busy(Exception):
@@ -51,7 +54,7 @@ class Busy(Exception):
 
 async def hashed(password: str) -> str:
     """The Argon2id hash to keep. Raises Busy."""
-    return await _in_thread(partial(_hasher.hash, _normal(password)))
+    return await _line.do(partial(_hasher.hash, _normal(password)))
 
 
 async def matches(password_hash: str | None, password: str) -> bool:
@@ -59,9 +62,9 @@ async def matches(password_hash: str | None, password: str) -> bool:
 
     Takes as long for None (nobody by that name), and for "" (a user who has no password).
     """
-    return await _in_thread(
-        partial(_matches, password_hash or _dummy(), _normal(password))
-    ) and bool(password_hash)
+    return await _line.do(partial(_matches, password_hash or _dummy(), _normal(password))) and bool(
+        password_hash
+    )
 
 
 def needs_rehash(password_hash: str) -> bool:
@@ -125,15 +128,49 @@ def _dummy() -> str:
     return _hasher.hash("nobody has this password")
 
 
-async def _in_thread(work: Callable[[], _T]) -> _T:
-    global _waiting
-    if _waiting >= MOST_WAITING:
-        raise Busy
-    _waiting += 1
+class _Line:
+    """The passwords that wait to be checked, behind two doors that take turns.
+
+    A flood of logins at the one, which no limit meets if it comes from everywhere, does not hold
+    up the other: there one waits for a single password of theirs.
+    """
+
+    def __init__(self) -> None:
+        self._doors: dict[bool, deque[Callable[[], None]]] = {False: deque(), True: deque()}
+        self._last = False  # which door the last one came from
+        self.waiting = {False: 0, True: 0}
+
+    async def do(self, work: Callable[[], _T]) -> _T:
+        """Its result, in turn. Raises Busy."""
+        door = asking.get().is_app
+        if self.waiting[door] >= MOST_WAITING:
+            raise Busy
+        self.waiting[door] += 1
+        future: Future[_T] = Future()
+        self._doors[door].append(partial(_settle, future, work))
+        _pool().submit(self._do_next)
+        try:
+            return await asyncio.wrap_future(future)
+        finally:
+            self.waiting[door] -= 1
+
+    def _do_next(self) -> None:
+        # In the one thread. There is one of these for each that waits, so that one is found.
+        door = not self._last if self._doors[not self._last] else self._last
+        self._last = door
+        self._doors[door].popleft()()
+
+
+def _settle(future: Future[_T], work: Callable[[], _T]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return  # whoever asked is gone
     try:
-        return await asyncio.get_running_loop().run_in_executor(_pool(), work)
-    finally:
-        _waiting -= 1
+        future.set_result(work())
+    except Exception as error:
+        future.set_exception(error)
+
+
+_line = _Line()
 
 
 @cache

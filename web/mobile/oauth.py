@@ -8,7 +8,7 @@ every request and answer.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
@@ -36,7 +36,7 @@ class OAuthEndpoint(HTTPEndpoint):
     """An address of the app's login. No cookie gets here (`web/middleware/origin.py`)."""
 
     async def dispatch(self) -> None:
-        token = asking.set(sessions.client(Request(self.scope)))
+        token = asking.set(replace(sessions.client(Request(self.scope)), is_app=True))
         try:
             await super().dispatch()
         finally:

@@ -13,6 +13,7 @@ from argon2 import PasswordHasher, extract_parameters
 from argon2.low_level import Type
 
 from models import User, passwords
+from models.client import Client, asking
 from tests.unit.conftest import a_user
 
 pytestmark = pytest.mark.anyio
@@ -132,7 +133,7 @@ async def test_the_hashing_thread_steps_back_for_everybody_elses_pages() -> None
     def priority() -> int:
         return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
-    assert await passwords._in_thread(priority) == 19
+    assert await passwords._line.do(priority) == 19
     assert priority() < 19
 
 
@@ -143,7 +144,7 @@ async def test_too_many_who_wait_are_told_at_once(monkeypatch: pytest.MonkeyPatc
 
     assert sum(isinstance(one, passwords.Busy) for one in got) == 15
     assert await passwords.hashed("x"), "and afterwards it works again"
-    assert passwords._waiting == 0
+    assert not any(passwords._line.waiting.values())
 
 
 async def test_a_queue_that_is_left_is_no_longer_full(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,6 +156,48 @@ async def test_a_queue_that_is_left_is_no_longer_full(monkeypatch: pytest.Monkey
     await asyncio.gather(*waiting, return_exceptions=True)
 
     assert await passwords.hashed("x")
+
+
+async def test_browsers_and_the_app_take_turns() -> None:
+    done: list[str] = []
+
+    async def wait_for(name: str, *, is_app: bool) -> None:
+        token = asking.set(Client(is_app=is_app))
+        await passwords._line.do(lambda: done.append(name))
+        asking.reset(token)
+
+    async def everybody() -> None:
+        browsers = [wait_for(f"browser {n}", is_app=False) for n in range(6)]
+        await asyncio.gather(
+            *browsers, wait_for("app 0", is_app=True), wait_for("app 1", is_app=True)
+        )
+
+    held = threading.Event()
+    first = asyncio.create_task(passwords._line.do(held.wait))
+    waiting = asyncio.create_task(everybody())
+    await asyncio.sleep(0.05)
+    held.set()
+    await asyncio.gather(first, waiting)
+
+    assert [name for name in done if name.startswith("app")] == ["app 0", "app 1"]
+    assert done.index("app 0") <= 1, "one password of theirs at most is before it"
+    assert done.index("app 1") <= 3
+
+
+async def test_a_flood_of_browsers_leaves_the_app_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(passwords, "MOST_WAITING", 5)
+    flood = [asyncio.create_task(passwords.hashed("x")) for _ in range(5)]
+    await asyncio.sleep(0)
+    with pytest.raises(passwords.Busy):
+        await passwords.hashed("x")
+    token = asking.set(Client(is_app=True))
+
+    assert await passwords.hashed("x")
+
+    asking.reset(token)
+    await asyncio.gather(*flood)
 
 
 async def guessable(password: str) -> bool:
