@@ -33,6 +33,7 @@ from web.bankid import finish as bankid_finish
 from web.bankid import pages as bankid_pages
 from web.bankid import start as bankid_start
 from web.bankid import unlink as bankid_unlink
+from web.mobile import links as mobile_links
 from web.mobile import oauth
 from web.settings import ROOT, Settings
 
@@ -221,9 +222,12 @@ routes: list[BaseRoute] = [
     Route("/oauth/token", oauth.Token, name="oauth:token"),
     Route("/oauth/revoke", oauth.Revoke, name="oauth:revoke"),
     Route("/.well-known/oauth-authorization-server", oauth.metadata, name="oauth:metadata"),
+    Route("/app/klar", mobile_links.Done, name="mobile:done"),
     Route("/healthz", home.alive),
     Route("/readyz", home.ready),
     Route("/.well-known/change-password", password_reset.well_known),
+    Route("/.well-known/assetlinks.json", mobile_links.android, name="mobile:android"),
+    Route("/.well-known/apple-app-site-association", mobile_links.ios, name="mobile:ios"),
     Mount("/static", StaticFiles(directory=ROOT / "static"), name="static"),
 ]
 

@@ -253,6 +253,7 @@ ACCESS: dict[str, tuple[str, str]] = {
     "customer_accounts:switch": ("signed in", ""),
     "customer_accounts:favourite": ("anybody", "signed in"),
     "customer_accounts:add": ("signed in", "signed in"),
+    "mobile:done": ("anybody", ""),  # whoever is sent back to the app
 }  # those of one customer account: tests/unit/web/test_customer_pages.py
 FILES = ("events:file", "account_events:file")  # they are downloaded, and are no pages
 LAST = ("registration:method", "email_links:switch_user", "logout")  # they change who one is
@@ -288,6 +289,8 @@ def test_every_page_is_in_the_table() -> None:
         "alive",
         "ready",
         "well_known",
+        "mobile:android",
+        "mobile:ios",
         "static",
     }
 
