@@ -17,6 +17,7 @@ from bench.measures import Row
 from bench.processes import Server, Stage, postgresql, say
 
 _BUILT_FOR_THIS_MACHINE = "-O3 -march=native"
+_WHEEL = "argon2-cffi from its wheel"
 
 
 def main() -> int:
@@ -34,6 +35,11 @@ def main() -> int:
 
 def _rows(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
     many, few, rounds = options.customers, bare.ACCOUNTS, options.rounds
+    if options.app:
+        with Stage(folder) as stage:
+            portal = stage.portal(_sqlite(folder / "few.sqlite3", few))
+            yield _app_login_in_flood(portal, stage, options.floods, _WHEEL)
+        return
     with Stage(folder) as stage:
         say(f"filling a database with {few} customers")
         portal = stage.portal(_sqlite(folder / "few.sqlite3", few))
@@ -43,9 +49,8 @@ def _rows(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
         yield from measures.pages_against_bare(portal, plain, worker, rounds)
         yield measures.one_login(portal, worker, stage.worker(), rounds)
         yield from measures.weight(portal, worker)
-        yield from measures.flood(
-            portal, worker, second, stage.worker(), options.floods, "argon2-cffi from its wheel"
-        )
+        yield from measures.flood(portal, worker, second, stage.worker(), options.floods, _WHEEL)
+        yield _app_login_in_flood(portal, stage, options.floods, _WHEEL)
         say(f"filling a database with {many} customers")
         url = _sqlite(folder / "many.sqlite3", many)
         large = stage.portal(url)
@@ -61,6 +66,7 @@ def _rows(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
             worker, second, verifier = stage.worker(), stage.worker(), stage.worker(env)
             name = "argon2-cffi built for this machine"
             yield from measures.flood(portal, worker, second, verifier, options.floods, name)
+            yield _app_login_in_flood(portal, stage, options.floods, name)
     with postgresql("many", "few") as urls, Stage(folder) as stage:
         if urls:
             say(f"filling PostgreSQL with {many} and {few} customers")
@@ -72,6 +78,10 @@ def _rows(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
                 large, portal, worker, rounds, (many, few), "PostgreSQL"
             )
             yield from measures.byt_kund(large, worker, many, urls[0], "PostgreSQL")
+
+
+def _app_login_in_flood(portal: Server, stage: Stage, floods: int, name: str) -> Row:
+    return measures.app_login_in_flood(portal, stage.worker(), stage.worker(), floods, name)
 
 
 def _memory(when: str, server: Server, most: float) -> Row:
@@ -116,6 +126,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--customers", type=int, default=1_000_000, help="of the large database")
     parser.add_argument("--rounds", type=int, default=15, help="of each comparison")
     parser.add_argument("--floods", type=int, default=3, help="how often 64 logins come at once")
+    parser.add_argument("--app", action="store_true", help="only the app's login in a flood")
     return parser.parse_args()
 
 

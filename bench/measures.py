@@ -16,6 +16,7 @@ from bench.processes import BASE_URL, HOST, Server, Worker, database_cpu
 _CONNECTIONS = 8
 _PAGES_A_SECOND = 50
 _SLOWEST_PERCENT = 0.99
+_APP_LOGINS_A_SECOND = 4
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,19 @@ def customer_page(user: int, accounts: int) -> str:
 def login(user: int) -> str:
     form = {"email": data.email(user), "password": data.PASSWORD}
     return request("/logga-in", form=form, address=_address(user))
+
+
+def app_login(user: int) -> str:
+    form = {
+        "client_id": "mittprezero-ios",
+        "response_type": "code",
+        "username": data.email(user),
+        "password": data.PASSWORD,
+        "device_name": "iPhone",
+        "code_challenge": "x" * 43,
+        "code_challenge_method": "S256",
+    }
+    return request("/oauth/authorize-challenge", form=form, address=_address(user))
 
 
 def claim(user: int, account: int, wrong_by: int = 0) -> str:
@@ -197,6 +211,28 @@ def flood(
             at_least=True,
         ),
     ]
+
+
+def app_login_in_flood(portal: Server, apps: Worker, logins: Worker, rounds: int, name: str) -> Row:
+    """The app's logins, one every quarter of a second: quiet, and while 64 logins in browsers are
+    under way at any moment."""
+    steady: dict[str, Any] = {"rate": _APP_LOGINS_A_SECOND, "connections": 2}
+    asked = [app_login(user) for user in range(8, 16)]
+    flood_ = [login(16 + n % 240) for n in range(240)]
+    quiet, flooded = [], []
+    for _ in range(rounds):
+        calm = apps.do("load", port=portal.port, requests=asked, seconds=10.0, **steady)
+        quiet.append(median(_checked(calm, 200)["latencies"]))
+        logins.begin("load", port=portal.port, requests=flood_, connections=64, seconds=14.0)
+        apps.begin("load", port=portal.port, requests=asked, seconds=12.0, **steady)
+        flooded.append(median(_checked(apps.answer(), 200)["latencies"]))
+        _ = _checked(logins.answer(), 303)
+    ratio = median(f / q for f, q in zip(flooded, quiet, strict=True))
+    how = (
+        f"median {1000 * median(flooded):.1f} ms / {1000 * median(quiet):.1f} ms"
+        f" at {_APP_LOGINS_A_SECOND} a second"
+    )
+    return Row(f"login in the app, 64 logins at once / quiet ({name})", ratio, 2.0, "×", how)
 
 
 def size_of_the_customer_base(

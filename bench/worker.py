@@ -127,6 +127,9 @@ class Load:
     def _done(self, connection: Connection) -> None:
         if self.closing:
             return
+        if connection in self.idle:  # kept alive long enough
+            self.idle.remove(connection)
+            return
         if connection.status == 0:
             raise SystemExit("the server closed the connection")
         self.under_way -= 1
