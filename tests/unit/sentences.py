@@ -18,6 +18,7 @@ SCRIPTS = ("static/js", "static/development")
 # In English: for operators and developers, or read by machines.
 ENGLISH = {
     *("web/cli", "web/settings.py", "web/development/demo.py"),
+    "web/mobile/client",
     # What BankID's API answers.
     *(f"web/bankid/simulator/{name}.py" for name in ("parameters", "rp", "state")),
 }

@@ -1,0 +1,491 @@
+"""The reference client against the portal: in process, and once as its command line is used."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import socket
+import stat
+import webbrowser
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import httpx2
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from models import AppCode, AppDevice, CustomerAccount, User, app_device
+from models.identity import How
+from tests.unit.conftest import PASSWORD, SETTINGS, Clock, Outbox, code, plain, settings
+from web.app import create_app
+from web.mobile.answers import Problem, ok
+from web.mobile.client import __main__ as command_line
+from web.mobile.client.protocol import CLIENT_ID, LoggedOut, MittPreZero, Refused
+from web.mobile.client.safe import Safe
+
+pytestmark = pytest.mark.anyio
+EMAIL = "anna@example.com"
+BACK = "http://127.0.0.1:40123/"
+
+
+class Network(httpx2.AsyncBaseTransport):
+    """The way to the portal: it notes what was asked for, and loses answers when told to."""
+
+    def __init__(self, app: Starlette) -> None:
+        self._portal = httpx2.ASGITransport(app=app, client=("198.51.100.7", 40000))
+        self.asked: list[str] = []
+        self.loses = 0
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        response = await self._portal.handle_async_request(request)
+        self.asked.append(request.url.path)
+        if self.loses and request.url.path == "/oauth/token":
+            self.loses -= 1
+            raise httpx2.ReadTimeout("The answer is lost.", request=request)
+        return response
+
+
+async def _me(request: Request) -> Response:
+    """Stands in for what the portal lacks: who is asking."""
+    token = request.headers["authorization"].removeprefix("Bearer ")
+    principal = await app_device.resume(token)
+    if principal is None:
+        headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+        raise Problem(401, "invalid-token", "Logga in igen.", headers)
+    return ok({"given_name": principal.user.given_name})
+
+
+async def _nothing(_: Request) -> Response:
+    return Response(status_code=404)
+
+
+def a_portal(base_url: str = SETTINGS.base_url) -> Starlette:
+    """One in development, which lets the reference client in.
+
+    What stands last is only reached where the portal has nothing of its own.
+    """
+    app = create_app(settings(env="development", base_url=base_url, bankid_mode="off"))
+    app.router.routes += [
+        Route("/api/v1/jag", _me),
+        Route("/oauth/authorize", _nothing, name="oauth:authorize"),
+        Route("/api", _nothing, name="api"),
+    ]
+    return app
+
+
+@pytest.fixture(autouse=True)
+def state_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+
+
+@pytest.fixture
+def app(db: None) -> Starlette:
+    return a_portal()
+
+
+@pytest.fixture
+def network(app: Starlette) -> Network:
+    return Network(app)
+
+
+@pytest.fixture
+def safe() -> Safe:
+    return Safe(SETTINGS.base_url)
+
+
+@pytest.fixture
+def pauses() -> list[float]:
+    return []
+
+
+@pytest.fixture
+async def client(network: Network, safe: Safe, pauses: list[float]) -> AsyncIterator[MittPreZero]:
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    made = MittPreZero(SETTINGS.base_url, safe, network, pause)
+    yield made
+    await made.close()
+
+
+def no_code(refused: Refused) -> str:
+    raise AssertionError(refused)
+
+
+async def refused(doing: object, error: str) -> Refused:
+    with pytest.raises(Refused) as raised:
+        await doing  # type: ignore[misc]
+    assert raised.value.error == error
+    return raised.value
+
+
+async def test_password_then_the_api(client: MittPreZero, safe: Safe, anna: User) -> None:
+    await client.log_in(EMAIL, PASSWORD, no_code)
+
+    assert (await client.call("GET", "/api/v1/jag"))["given_name"] == "Anna"
+    assert safe.read().startswith("mzr_")
+    device = await AppDevice.get()
+    assert (device.user_id, device.client_id) == (anna.id, CLIENT_ID)
+
+
+async def test_the_safe_is_its_users_alone(client: MittPreZero, safe: Safe, anna: User) -> None:
+    await client.log_in(EMAIL, PASSWORD, no_code)
+
+    assert stat.S_IMODE(safe.file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(safe.file.parent.stat().st_mode) == 0o700
+    assert "mza_" not in safe.file.read_text()
+    assert Safe("https://another.example").read() == ""
+
+
+async def test_the_code_is_asked_for_until_it_is_right(
+    client: MittPreZero, bo: tuple[User, str]
+) -> None:
+    typed, left = ["000000", code(bo[1])], list[int | None]()
+
+    def ask(refused: Refused) -> str:
+        left.append(refused.content.get("tries_left"))
+        return typed.pop(0)
+
+    await client.log_in("bo@example.com", PASSWORD, ask)
+
+    assert left == [None, 4]
+    assert (await client.call("GET", "/api/v1/jag"))["given_name"] == "Bo"
+
+
+async def test_after_five_wrong_codes_it_begins_anew(
+    client: MittPreZero, bo: tuple[User, str], time: Clock
+) -> None:
+    tries = list[str]()
+
+    def ask(refused: Refused) -> str:
+        tries.append(refused.error)
+        return "00000"
+
+    again = await refused(client.log_in("bo@example.com", PASSWORD, ask), "invalid_session")
+
+    assert len(tries) == 6
+    assert "Begin with the password again" in str(again)
+
+
+async def test_a_wrong_password_is_told_in_the_portals_words(
+    client: MittPreZero, safe: Safe, anna: User
+) -> None:
+    wrong = await refused(client.log_in(EMAIL, "fel", no_code), "invalid_credentials")
+
+    assert str(wrong) == "The address or the password is not right."
+    assert safe.read() == ""
+
+
+async def test_too_many_attempts_say_how_long_to_wait(client: MittPreZero, anna: User) -> None:
+    for _ in range(10):
+        _ = await refused(client.log_in(EMAIL, "fel", no_code), "invalid_credentials")
+
+    limited = await refused(client.log_in(EMAIL, PASSWORD, no_code), "too_many_attempts")
+
+    assert limited.wait == "300"
+    assert str(limited).endswith("(300 s)")
+
+
+async def test_a_frozen_user_is_sent_to_the_browser(
+    client: MittPreZero, anna: User, time: Clock
+) -> None:
+    await User.filter(id=anna.id).update(frozen_at=time.now())
+
+    _ = await refused(client.log_in(EMAIL, PASSWORD, no_code), "redirect_to_web")
+
+
+async def test_an_access_token_that_ran_out_is_followed_by_another(
+    client: MittPreZero, network: Network, safe: Safe, anna: User, time: Clock
+) -> None:
+    await client.log_in(EMAIL, PASSWORD, no_code)
+    first = safe.read()
+    time.forward(minutes=15)
+    network.asked.clear()
+
+    assert (await client.call("GET", "/api/v1/jag"))["given_name"] == "Anna"
+
+    assert network.asked == ["/api/v1/jag", "/oauth/token", "/api/v1/jag"]
+    assert safe.read() != first
+
+
+async def test_ten_calls_at_once_make_one_refresh(
+    client: MittPreZero, network: Network, anna: User, time: Clock
+) -> None:
+    await client.log_in(EMAIL, PASSWORD, no_code)
+    time.forward(minutes=15)
+    network.asked.clear()
+
+    answers = await asyncio.gather(*(client.call("GET", "/api/v1/jag") for _ in range(10)))
+
+    assert {answer["given_name"] for answer in answers} == {"Anna"}
+    assert network.asked.count("/oauth/token") == 1
+
+
+async def test_a_refresh_outlives_the_call_that_began_it(
+    client: MittPreZero, network: Network, safe: Safe, anna: User, time: Clock
+) -> None:
+    await client.log_in(EMAIL, PASSWORD, no_code)
+    first = safe.read()
+    time.forward(minutes=15)
+    network.asked.clear()
+
+    call = asyncio.create_task(client.call("GET", "/api/v1/jag"))
+    while client._refreshing is None:
+        await asyncio.sleep(0)
+    call.cancel()
+    await client._refreshing
+
+    assert safe.read() != first
+
+
+async def test_the_new_token_is_kept_before_the_new_pair_is_used(
+    client: MittPreZero, network: Network, safe: Safe, anna: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await client.log_in(EMAIL, PASSWORD, no_code)
+    client._access = ""  # as after a start of the app
+
+    def full(_: str) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(safe, "write", full)
+    network.asked.clear()
+
+    with pytest.raises(OSError, match="No space"):
+        _ = await client.call("GET", "/api/v1/jag")
+    assert network.asked == ["/oauth/token"]
+
+
+async def test_a_lost_answer_is_asked_for_again_and_is_the_same_pair(
+    client: MittPreZero,
+    network: Network,
+    safe: Safe,
+    pauses: list[float],
+    anna: User,
+    time: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await client.log_in(EMAIL, PASSWORD, no_code)
+    given = list[str | None]()
+    refresh = app_device.refresh
+
+    async def note(*args: object) -> app_device.Grant | None:
+        grant = await refresh(*args)  # type: ignore[arg-type]
+        given.append(grant.refresh_token if grant else None)
+        return grant
+
+    monkeypatch.setattr(app_device, "refresh", note)
+    time.forward(minutes=15)
+    network.loses = 2
+
+    assert (await client.call("GET", "/api/v1/jag"))["given_name"] == "Anna"
+
+    assert given == [safe.read()] * 3
+    assert pauses == [1, 3]
+
+
+async def test_without_a_network_the_token_is_kept(
+    client: MittPreZero, network: Network, safe: Safe, anna: User, time: Clock
+) -> None:
+    await client.log_in(EMAIL, PASSWORD, no_code)
+    first = safe.read()
+    time.forward(minutes=15)
+    network.loses = 3
+
+    with pytest.raises(httpx2.ReadTimeout):
+        _ = await client.call("GET", "/api/v1/jag")
+    assert safe.read() == first
+
+
+async def test_of_a_stolen_family_the_app_logs_in_anew(
+    client: MittPreZero,
+    network: Network,
+    safe: Safe,
+    outbox: Outbox,
+    anna: User,
+    time: Clock,
+) -> None:
+    await client.log_in(EMAIL, PASSWORD, no_code)
+    stolen = {
+        "grant_type": "refresh_token",
+        "refresh_token": safe.read(),
+        "client_id": CLIENT_ID,
+    }
+    async with httpx2.AsyncClient(transport=network, base_url=SETTINGS.base_url) as thief:
+        assert (await thief.post("/oauth/token", data=stolen)).is_success
+    time.forward(minutes=15)
+
+    with pytest.raises(LoggedOut):
+        _ = await client.call("GET", "/api/v1/jag")
+
+    assert safe.read() == ""
+    with pytest.raises(LoggedOut):
+        _ = await client.call("GET", "/api/v1/jag")
+    assert not await AppDevice.exists()
+    assert "MittPreZero" in plain((await outbox.to(EMAIL))[-1])
+
+
+async def test_logging_out_ends_the_device(client: MittPreZero, safe: Safe, anna: User) -> None:
+    await client.log_in(EMAIL, PASSWORD, no_code)
+
+    await client.log_out()
+
+    assert safe.read() == ""
+    assert not await AppDevice.exists()
+    with pytest.raises(LoggedOut):
+        _ = await client.call("GET", "/api/v1/jag")
+
+
+async def browser(address: str, anna: User, **changes: str) -> dict[str, str]:
+    """What the browser brings back, for an authorization that Anna agreed to."""
+    asked = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+    assert asked["client_id"] == CLIENT_ID
+    assert asked["response_type"] == "code"
+    assert asked["code_challenge_method"] == "S256"
+    token = await AppCode.issue(
+        anna,
+        How.PASSWORD,
+        client_id=CLIENT_ID,
+        code_challenge=asked["code_challenge"],
+        device_name="Anna",
+        redirect_uri=asked["redirect_uri"],
+    )
+    issuer = address.partition("/oauth/")[0]
+    return {"code": token, "state": asked["state"], "iss": issuer, **changes}
+
+
+async def test_through_the_browser_and_back(client: MittPreZero, anna: User) -> None:
+    address = await client.begin_in_browser(BACK, prompt="create")
+    assert address.startswith(f"{SETTINGS.base_url}/oauth/authorize?")
+    assert parse_qs(urlsplit(address).query)["prompt"] == ["create"]
+
+    await client.finish_in_browser(await browser(address, anna))
+
+    assert (await client.call("GET", "/api/v1/jag"))["given_name"] == "Anna"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"state": "of another"}, {"state": ""}, {"iss": "https://evil.example"}]
+)
+async def test_an_answer_to_nothing_that_was_asked_is_refused(
+    client: MittPreZero, network: Network, anna: User, changes: dict[str, str]
+) -> None:
+    answer = await browser(await client.begin_in_browser(BACK), anna, **changes)
+
+    with pytest.raises(Refused, match="Not the answer"):
+        await client.finish_in_browser(answer)
+    assert "/oauth/token" not in network.asked
+
+
+async def test_an_answer_is_taken_once(client: MittPreZero, anna: User) -> None:
+    answer = await browser(await client.begin_in_browser(BACK), anna)
+    await client.finish_in_browser(answer)
+
+    with pytest.raises(Refused, match="Not the answer"):
+        await client.finish_in_browser(answer)
+    assert await AppDevice.exists(), "the code was not sent a second time"
+
+
+async def test_who_says_no_in_the_browser_is_not_logged_in(
+    client: MittPreZero, safe: Safe, anna: User
+) -> None:
+    answer = await browser(await client.begin_in_browser(BACK), anna)
+    no = {"error": "access_denied", "state": answer["state"], "iss": answer["iss"]}
+
+    _ = await refused(client.finish_in_browser(no), "access_denied")
+    assert safe.read() == ""
+
+
+async def test_a_portal_that_calls_itself_something_else_is_refused(
+    network: Network, safe: Safe
+) -> None:
+    client = MittPreZero("http://minasidor.example", safe, network)
+
+    with pytest.raises(Refused, match="calls itself https://minasidor\\.example"):
+        await client.log_in(EMAIL, PASSWORD, no_code)
+    await client.close()
+
+
+# The command line
+
+
+@pytest.fixture
+async def served(db: None) -> AsyncIterator[str]:
+    """A portal on a port of the loopback."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://localhost:{listening.getsockname()[1]}"
+        server = uvicorn.Server(uvicorn.Config(a_portal(url), lifespan="off", log_config=None))
+        serving = asyncio.create_task(server.serve([listening]))
+        while not server.started:
+            await asyncio.sleep(0.01)
+        yield url
+        server.should_exit = True
+        await serving
+
+
+async def test_the_command_line(
+    served: str,
+    bo: tuple[User, str],
+    account: CustomerAccount,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    typed = [PASSWORD, code(bo[1])]
+    monkeypatch.setattr(getpass, "getpass", lambda _: typed.pop(0))
+
+    async def run(*words: str) -> int:
+        return await asyncio.to_thread(command_line.main, ["--url", served, *words])
+
+    assert await run("me") == 3
+    assert await run("login", "bo@example.com") == 0
+    assert await run("me") == 0
+    assert await run("logout") == 0
+    assert await run("me") == 3
+    typed.append("fel")
+    assert await run("login", "bo@example.com") == 1
+
+    told = capsys.readouterr()
+    assert '"given_name": "Bo"' in told.out
+    assert told.err.splitlines() == [
+        "Log in first.",
+        "Log in first.",
+        "The address or the password is not right.",
+    ]
+    assert "mz" not in told.out + told.err
+    assert not await AppDevice.exists()
+
+
+async def test_the_command_line_comes_back_from_the_browser(
+    served: str, anna: User, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loop = asyncio.get_running_loop()
+
+    async def agree(address: str) -> None:
+        answer = await browser(address, anna)
+        back = parse_qs(urlsplit(address).query)["redirect_uri"][0]
+        async with httpx2.AsyncClient(trust_env=False) as visiting:
+            assert (await visiting.get(f"{back}favicon.ico")).status_code == 200
+            page = await visiting.get(f"{back}?{urlencode(answer)}")
+        assert "back in the app" in page.text
+
+    def opened(address: str) -> bool:
+        asyncio.run_coroutine_threadsafe(agree(address), loop)
+        return True
+
+    monkeypatch.setattr(webbrowser, "open", opened)
+
+    assert await asyncio.to_thread(command_line.main, ["--url", served, "register"]) == 0
+
+    assert capsys.readouterr().out.splitlines() == ["Go on in the browser.", "Logged in."]
+    assert await AppDevice.exists()
+
+
+def test_without_a_portal_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    Safe("http://localhost:1").write("mzr_kept")
+
+    assert command_line.main(["--url", "http://localhost:1/", "logout"]) == 2
+    assert "http://localhost:1/ does not answer (ConnectError)." in capsys.readouterr().err
