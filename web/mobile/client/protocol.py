@@ -83,6 +83,7 @@ class MittPreZero:
             "state": state,
             "code_challenge": challenge,
             "code_challenge_method": "S256",
+            "device_name": platform.node(),
             **more,
         }
         return f"{await self._endpoint('authorization')}?{urlencode(asked)}"
