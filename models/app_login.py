@@ -126,6 +126,10 @@ class AppLogin(Model):
         return await Totp.accepts(self.user_id, typed)
 
     @property
+    def expires_in(self) -> timedelta:
+        return self.created_at + self.LIFETIME - clock.now()
+
+    @property
     def tries_left(self) -> int:
         return max(0, self.MOST_TRIES - self.tries)
 

@@ -263,6 +263,6 @@ def _insufficient(half: AppLogin, token: str, **more: str | int) -> OAuthError:
         "Send the code of the authenticator app, or a recovery code.",
         otp_required=True,
         auth_session=token,
-        expires_in=int(half.LIFETIME.total_seconds()),
+        expires_in=int(half.expires_in.total_seconds()),
         **more,
     )

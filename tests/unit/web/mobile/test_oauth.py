@@ -50,6 +50,19 @@ async def test_the_code_comes_in_a_second_request(phone: Phone, bo: tuple[User, 
     assert (await phone.redeem(answer.json["authorization_code"])).status == 200
 
 
+async def test_a_wrong_code_leaves_its_tries_and_its_time(
+    phone: Phone, bo: tuple[User, str], time: Clock
+) -> None:
+    session = (await phone.ask(username="bo@example.com")).json["auth_session"]
+    time.forward(minutes=4)
+
+    answer = await phone.ask(auth_session=session, otp="000000")
+
+    assert answer.error == "insufficient_authorization"
+    assert answer.json["reason"] == "otp_invalid"
+    assert (answer.json["tries_left"], answer.json["expires_in"]) == (4, 60)
+
+
 async def test_the_code_may_come_at_once(phone: Phone, bo: tuple[User, str]) -> None:
     _ = await phone.log_in(username="bo@example.com", otp=code(bo[1]))
 
