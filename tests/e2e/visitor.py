@@ -30,6 +30,7 @@ _PATHS = {route.path for route in routes if isinstance(route, Route)}
 _LINKS = tuple(path.removesuffix("{token}") for path in _PATHS if path.endswith("/{token}"))
 # The browser says so itself of each answer of 4xx, and such answers are part of the portal.
 _REFUSED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
+_BLOCKED = "Service Worker registration blocked by Playwright"
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,10 @@ class Watch:
 
 
 class Visitor:
-    def __init__(self, browser: Browser, base_url: str, way: Way, watch: Watch) -> None:
+    def __init__(
+        self, browser: Browser, base_url: str, way: Way, watch: Watch, **options: Any
+    ) -> None:
+        """`options`: what else Playwright is told about the browser."""
         self.way, self.watch, self.base_url = way, watch, base_url
         self.problems: list[str] = []
         number = next(_addresses)
@@ -90,7 +94,8 @@ class Visitor:
             timezone_id="Europe/Stockholm",
             extra_http_headers={"X-Forwarded-For": self.address},
             permissions=["clipboard-read", "clipboard-write"],
-            **way.options,
+            # One for each visitor takes time, and hides requests from tests that answer them.
+            **{"service_workers": "block", **way.options, **options},
         )
         self.context.set_default_timeout(10_000)
         self.context.on("console", self._heard)
@@ -122,7 +127,8 @@ class Visitor:
         assert not self.problems, "\n".join(self.problems)
 
     def _heard(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not _REFUSED.match(message.text):
+        usual = _REFUSED.match(message.text) or message.text == _BLOCKED
+        if message.type in ("error", "warning") and not usual:
             self.problems.append(f"console: {message.text} ({message.location})")
 
     def _failed(self, error: WebError) -> None:

@@ -159,3 +159,5 @@ def test_own_script_writes_no_html() -> None:
             r"|localStorage|sessionStorage|indexedDB|document\.cookie|setTimeout\([\"']",
             script,
         ), file.name
+        # The worker keeps one page that is nobody's: tests/e2e/test_pwa.py looks at it.
+        assert ("caches" in script) is (file.name == "worker.js"), file.name

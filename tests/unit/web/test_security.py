@@ -286,6 +286,9 @@ def test_every_page_is_in_the_table() -> None:
     assert not set(ACCESS) & of_customers
     others = [route for route in routes if route not in page_routes()]
     assert {r.name for r in others if isinstance(r, (Route, Mount))} == {
+        "pwa:manifest",
+        "pwa:worker",
+        "pwa:offline",
         "alive",
         "ready",
         "well_known",
@@ -414,7 +417,11 @@ async def test_every_answer_carries_the_headers_and_only_safe_cookies(
 
 
 @pytest.mark.parametrize(
-    "path", ["/static/js/app.js", "/static/css/tokens.css", "/static/favicon.svg", "/healthz"]
+    "path",
+    [
+        *("/static/js/app.js", "/static/css/tokens.css", "/static/favicon.svg", "/healthz"),
+        *("/manifest.webmanifest", "/sw.js", "/offline"),
+    ],
 )
 async def test_files_carry_the_headers_too(visitor: Visitor, path: str) -> None:
     for suffix in ("", "?v=1234567890"):
