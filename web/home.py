@@ -12,6 +12,7 @@ from models.email_link import Purpose
 from models.limits import Limit
 from models.recovery_code import RecoveryCode
 from models.waiting import ANSWER_WITHIN
+from web import pwa
 from web.bankid import certificate
 from web.pages import Page
 from web.rendering import render
@@ -19,7 +20,7 @@ from web.rendering import render
 
 class Public(Page):
     async def get(self, request: Request) -> Response:
-        return render(request, "home/public.html")
+        return render(request, "home/public.html", {"phone": pwa.phone(request)})
 
 
 class Accessibility(Page):

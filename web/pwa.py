@@ -9,6 +9,8 @@ import re
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from web import sessions
+from web.bankid.launch import Browser, Launch
 from web.rendering import static
 from web.settings import ROOT
 
@@ -25,6 +27,18 @@ _ICONS = {  # a launcher may cut the last one to any shape: its mark stands with
 }
 # What a page is made of, by its head.
 _PARTS = re.compile(r'<link rel="(?:stylesheet|icon|preload)" href="([^"]+)"')
+_PHONES = {
+    Browser.IOS_SAFARI: "ios",
+    Browser.IOS_CHROME: "ios",
+    Browser.IOS_FIREFOX: "ios",
+    Browser.ANDROID_CHROME: "android",
+    Browser.ANDROID_OTHER: "android",
+}
+
+
+def phone(request: Request) -> str | None:
+    """'ios' or 'android', whose words the home screen is told of in; else None."""
+    return _PHONES.get(Launch.of(sessions.client(request).user_agent).browser)
 
 
 async def manifest(request: Request) -> Response:

@@ -1,4 +1,4 @@
-/* MinaSidor on the home screen: starts the worker that shows /offline. */
+/* MinaSidor on the home screen: the worker that shows /offline, and a button for browsers that can install. */
 "use strict";
 
 {
@@ -7,4 +7,15 @@
     const { worker } = document.currentScript.dataset;
     addEventListener("load", () => navigator.serviceWorker.register(worker).catch(() => {}));
   }
+
+  /* The button does what the words beside it tell how to do. Other pages leave it to the browser. */
+  addEventListener("beforeinstallprompt", (event) => {
+    const button = document.querySelector("#install button");
+    if (!button) return;
+    event.preventDefault();
+    button.previousElementSibling.hidden = true;
+    button.hidden = false;
+    button.addEventListener("click", () => event.prompt());
+  });
+  addEventListener("appinstalled", () => document.getElementById("install")?.remove());
 }

@@ -64,6 +64,27 @@ def test_the_browser_finds_nothing_that_hinders_installing(new_phone: NewPhone) 
     assert asked.send("Page.getInstallabilityErrors")["installabilityErrors"] == []
 
 
+def test_a_browser_that_can_install_gets_a_button_in_place_of_the_words(
+    new_phone: NewPhone,
+) -> None:
+    page = new_phone().page
+    page.goto("/")
+    words = page.get_by_text("Tryck på menyn")
+    button = page.get_by_role("button", name="Lägg till på startskärmen")
+    expect(words).to_be_visible()
+    expect(button).to_be_hidden()
+
+    page.evaluate("""() => {
+        const offer = new Event("beforeinstallprompt", { cancelable: true });
+        offer.prompt = () => dispatchEvent(new Event("appinstalled"));
+        dispatchEvent(offer);
+    }""")
+    expect(words).to_be_hidden()
+    button.click()
+
+    expect(page.locator("#install")).to_have_count(0)
+
+
 def test_without_a_connection_one_page_says_so_and_leads_back(
     new_phone: NewPhone, portal: Portal
 ) -> None:

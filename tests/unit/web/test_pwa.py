@@ -1,4 +1,4 @@
-"""The manifest, the worker and the page it keeps."""
+"""The manifest, the worker and the page it keeps; and who is told of the home screen."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ from tests.unit.test_contrast import THEMES
 from web.settings import ROOT
 
 pytestmark = pytest.mark.anyio
+_IPHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15"
+    " (KHTML, like Gecko) Version/18.6 Mobile/15E148 Safari/604.1"
+)
+_ANDROID = "Mozilla/5.0 (Android 15; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0"
+_DESKTOP = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 
 async def manifest(visitor: Visitor) -> dict[str, Any]:
@@ -116,6 +122,23 @@ async def test_another_page_is_another_worker(
     assert (await kept(visitor))["version"] == before
     monkeypatch.setitem(app.state.templates.globals, "static", lambda path: f"/static/{path}?v=2")
     assert (await kept(visitor))["version"] != before
+
+
+@pytest.mark.parametrize(
+    ("browser", "words"),
+    [
+        (_IPHONE, "Tryck på Dela i webbläsaren och välj Lägg till på hemskärmen."),
+        (_ANDROID, "välj Installera appen eller Lägg till på startskärmen."),
+        (_DESKTOP, None),
+        ("", None),
+    ],
+)
+async def test_a_phone_is_told_of_its_home_screen(
+    visitor: Visitor, browser: str, words: str | None
+) -> None:
+    page = await visitor.visit("/", **{"User-Agent": browser})
+    assert ("MinaSidor på" in page.text) is bool(words)
+    assert (words or "") in page.text
 
 
 def _is_touch_icon(address: str) -> bool:
