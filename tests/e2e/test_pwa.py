@@ -61,7 +61,13 @@ def test_the_browser_finds_nothing_that_hinders_installing(new_phone: NewPhone) 
     told = asked.send("Page.getAppManifest")
     assert told["url"].endswith("/manifest.webmanifest")
     assert told["errors"] == []
-    assert asked.send("Page.getInstallabilityErrors")["installabilityErrors"] == []
+    read = told["manifest"]
+    assert read["display"] == "kStandalone"
+    assert read["startUrl"].endswith("/?kalla=app")
+    assert {icon["sizes"] for icon in read["icons"]} == {"192x192", "512x512"}
+    # The headless shell hinders nothing; Chromium itself looks, and finds this window private.
+    found = asked.send("Page.getInstallabilityErrors")["installabilityErrors"]
+    assert [error for error in found if error["errorId"] != "in-incognito"] == []
 
 
 def test_a_browser_that_can_install_gets_a_button_in_place_of_the_words(
@@ -91,6 +97,7 @@ def test_without_a_connection_one_page_says_so_and_leads_back(
     visitor, member = new_phone(), portal.member()
     page = steps.log_in(visitor, member)
     has_worker(page)
+    page.context.new_cdp_session(page).send("Network.clearBrowserCache")
     visitor.context.set_offline(True)
 
     page.goto(member.customer.path)
