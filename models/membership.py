@@ -100,6 +100,7 @@ class Membership(Model):
 
     user_id: int
     customer_account_id: int
+    is_new = False  # made by the very claim that it was got from
 
     class Meta:
         table = "memberships"
@@ -146,6 +147,7 @@ class Membership(Model):
             created_at=now,
             last_used_at=None if waits else now,
         )
+        membership.is_new = True
         kind = "membership.asked" if waits else "membership.added"
         await Event.record(kind, user=user, customer_account=account, role=membership.role)
         if is_first:

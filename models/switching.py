@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from models import folding
 from models.databases import execute, fetch
+from models.membership import Role
 
 _MOST_WORDS = 10  # of a search; each is looked for in every account of the user
 
@@ -47,6 +48,7 @@ class Choice:
     name: str
     customer_number: str
     towns: tuple[str, ...]
+    role: Role
     is_favourite: bool
 
 
@@ -63,7 +65,7 @@ async def choices(user_id: int, asked: str = "", *, skip: int, most: int) -> Cho
     words = folding.words(asked)[:_MOST_WORDS]
     where = _REACHED + " AND a.search_key LIKE ?" * len(words)
     parameters = (user_id, *(f"%{word}%" for word in words))
-    columns = "a.id, a.name, a.customer_number, m.is_favourite, COUNT(*) OVER () AS count"
+    columns = "a.id, a.name, a.customer_number, m.role, m.is_favourite, COUNT(*) OVER () AS count"
     rows = await fetch(
         f"SELECT {columns} {where} {_ORDER} LIMIT ? OFFSET ?", *parameters, most, skip
     )
@@ -79,11 +81,19 @@ async def choices(user_id: int, asked: str = "", *, skip: int, most: int) -> Cho
             row["name"],
             row["customer_number"],
             towns.get(row["id"], ()),
+            Role(row["role"]),
             bool(row["is_favourite"]),
         )
         for row in rows
     ]
     return Choices(found, rows[0]["count"])
+
+
+async def count(user_id: int) -> int:
+    """How many accounts the user reaches."""
+    (row,) = await fetch(f"SELECT COUNT(*) AS count {_REACHED}", user_id)
+    found: int = row["count"]
+    return found
 
 
 async def last_used(user_id: int, *, but: int, most: int) -> list[dict[str, str]]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
-from models import Switch, numbers
+from models import CustomerAccount, Membership, Switch, User, numbers
+from models.claim import prove
+from models.client import Client
+from models.membership import AccountClosed
 from web.forms import Form, secret, text
 
 NO_MATCH = (
@@ -47,3 +51,14 @@ class ClaimForm(Form):
 async def is_open() -> bool:
     """Whether claims are taken; an operator can close them."""
     return await Switch.is_open(Switch.CLAIMS)
+
+
+async def add(
+    form: ClaimForm, user_id: int, client: Client
+) -> tuple[CustomerAccount, Membership] | None:
+    """What a valid form comes to for a user who exists; None, and the form says so, if nothing."""
+    if account := await prove(*form.numbers, client):
+        with suppress(AccountClosed):  # in the moment since the claim
+            return account, await Membership.admit(await User.get(id=user_id), account)
+    form.refuse()
+    return None

@@ -5,10 +5,8 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models import Address, CustomerAccount, Membership, User, members, switching
-from models.claim import prove
+from models import Address, CustomerAccount, Membership, members, switching
 from models.customer_account import shown
-from models.membership import AccountClosed
 from models.permission import Permission
 from models.waiting import ANSWER_WITHIN
 from web import claim, guards, kept_form, login, sessions
@@ -64,26 +62,20 @@ class Add(Page):
         form = await ClaimForm.read(request)
         # Closed claims: the page says so in place of the form.
         if form.is_valid() and await claim.is_open():
-            account = await prove(*form.numbers, sessions.client(request))
-            if account and (response := await self._admit(request, identity.user.id, account)):
-                return response
-            form.refuse()
+            added = await claim.add(form, identity.user.id, sessions.client(request))
+            if added:
+                return self._added(request, *added)
         return await self._page(request, form, status_code=422)
 
-    async def _admit(
-        self, request: Request, user_id: int, account: CustomerAccount
-    ) -> Response | None:
-        had_it = await Membership.exists(user_id=user_id, customer_account_id=account.id)
-        try:
-            membership = await Membership.admit(await User.get(id=user_id), account)
-        except AccountClosed:  # in the moment since the claim
-            return None
+    def _added(
+        self, request: Request, account: CustomerAccount, membership: Membership
+    ) -> Response:
         if membership.is_awaiting:
             sentence = login.AWAITING
-        elif had_it:
-            sentence = "Du har redan lagt till det här kundkontot."
-        else:
+        elif membership.is_new:
             sentence = f"Kundkontot {account.name} är tillagt."
+        else:
+            sentence = "Du har redan lagt till det här kundkontot."
         return redirect(
             request,
             "customer_account",

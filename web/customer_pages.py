@@ -1,4 +1,7 @@
-"""The base of every page of one customer account: nobody gets in whom the table does not name."""
+"""The base of every page of one customer account: nobody gets in whom the table does not name.
+
+The app's API has its own, `web/mobile/endpoints.py`; both are looked after here.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,10 @@ from starlette.routing import BaseRoute, Route
 
 from models.permission import Permission
 from web import guards
+from web.mobile.answers import API
+from web.mobile.endpoints import ACCOUNTS, AccountEndpoint, ApiEndpoint
 from web.pages import Page
 from web.rendering import SeeOther
-
-_PREFIX = "/kund"
 
 
 class CustomerPage(Page):
@@ -33,14 +36,26 @@ class CustomerPage(Page):
             raise SeeOther("registration:two_factor", whole_page=True)
 
 
+# What begins so is one of these.
+_BASES: tuple[tuple[str, type], ...] = (
+    ("/kund", CustomerPage),
+    (ACCOUNTS, AccountEndpoint),
+    (API, ApiEndpoint),
+)
+
+
 def check(routes: Iterable[BaseRoute]) -> None:
-    """Raises RuntimeError for a page of a customer account that does not say who may see it."""
+    """Raises RuntimeError for what concerns one customer account and does not say who may see it,
+    and for a part of the API that does not ask who is asking."""
     for route in routes:
         path: str = getattr(route, "path", "")
-        if not path.startswith(_PREFIX):
+        base = next((base for prefix, base in _BASES if path.startswith(prefix)), None)
+        if base is None:
             continue
         page = route.endpoint if isinstance(route, Route) else None
-        if not (isinstance(page, type) and issubclass(page, CustomerPage)):
-            raise RuntimeError(f"{path}: its page is no CustomerPage")
+        if not (isinstance(page, type) and issubclass(page, base)):
+            raise RuntimeError(f"{path}: its page is no {base.__name__}")
+        if base is ApiEndpoint:
+            continue
         if not isinstance(getattr(page, "permission", None), Permission):
             raise RuntimeError(f"{path}: its page declares no permission")

@@ -81,6 +81,7 @@ async def _failure(error: Exception) -> _Failure | None:
 async def _to_app(request: Request, error: Exception) -> Response:
     """The same as JSON."""
     if isinstance(error, answers.Refusal):
+        _log.info("refused", extra={"status": error.status, "reason": error.kind})
         return error.response
     failed = await _failure(error)
     if failed is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
@@ -26,6 +27,11 @@ def secret(longest: int) -> Any:
     return field(default="", metadata={"longest": longest, "secret": True})
 
 
+def printed(longest: int) -> Any:
+    """The same as `text`, where a name comes from a device: what does not print is dropped."""
+    return field(default="", metadata={"longest": longest, "printed": True})
+
+
 def password(longest: int = 1000) -> Any:
     """A field whose value is taken to the letter and never shown again."""
     return field(default="", metadata={"longest": longest, "secret": True, "untouched": True})
@@ -46,8 +52,13 @@ class Form:
         if len(sent.multi_items()) != len(sent):
             raise HTTPException(400)
         made_for.check(request, sent)
-        values = {f.name: str(sent.get(f.name, "")) for f in fields(cls) if f.init}
-        return cls(**{f.name: _taken(values[f.name], f.metadata) for f in fields(cls) if f.init})
+        return cls.of({name: str(value) for name, value in sent.items()})
+
+    @classmethod
+    def of(cls, sent: Mapping[str, str]) -> Self:
+        """With these values, however they came here; a field that is left out is empty."""
+        declared = {f.name: f.metadata for f in fields(cls) if f.init}
+        return cls(**{name: _taken(sent.get(name, ""), how) for name, how in declared.items()})
 
     def is_valid(self) -> bool:
         for f in fields(self):
@@ -84,6 +95,8 @@ class Form:
 def _taken(value: str, metadata: Any) -> str:
     if metadata.get("untouched"):
         return value
+    if metadata.get("printed"):
+        value = _without_controls(value)
     # Invisible characters come along when copying, and make two addresses look alike.
     return "".join(c for c in value if unicodedata.category(c) != "Cf").strip()
 

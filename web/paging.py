@@ -49,13 +49,13 @@ class Paged:
         )
 
 
-def skipped(request: Request) -> int:
+def skipped(request: Request, per_page: int = PER_PAGE) -> int:
     """How many stand on the pages before. Raises 404 for what is no number of a page."""
     asked = request.query_params.get("sida", "1")
     page = int(asked) if re.fullmatch("[0-9]{1,6}", asked) else 0
     if not 1 <= page <= _LAST_PAGE:
         raise HTTPException(404)
-    return (page - 1) * PER_PAGE
+    return (page - 1) * per_page
 
 
 def _address(request: Request, page: int) -> str:

@@ -34,8 +34,8 @@ from web.bankid import finish as bankid_finish
 from web.bankid import pages as bankid_pages
 from web.bankid import start as bankid_start
 from web.bankid import unlink as bankid_unlink
+from web.mobile import api, oauth
 from web.mobile import links as mobile_links
-from web.mobile import oauth
 from web.settings import ROOT, Settings
 
 
@@ -227,6 +227,15 @@ routes: list[BaseRoute] = [
     Route("/oauth/revoke", oauth.Revoke, name="oauth:revoke"),
     Route("/.well-known/oauth-authorization-server", oauth.metadata, name="oauth:metadata"),
     Route("/app/klar", mobile_links.Done, name="mobile:done"),
+    Route("/api/v1/jag", api.Me, name="api:me"),
+    Route("/api/v1/kundkonton", api.CustomerAccounts, name="api:customer_accounts"),
+    Route(
+        "/api/v1/kundkonton/{customer_number:customer_number}",
+        api.OneCustomerAccount,
+        name="api:customer_account",
+    ),
+    Route("/api/v1/enheter", api.Devices, name="api:devices"),
+    Route("/api/v1/enheter/{device_id:uuid}", api.OneDevice, name="api:device"),
     Route("/healthz", home.alive),
     Route("/readyz", home.ready),
     Route("/.well-known/change-password", password_reset.well_known),

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 # Of the app alone: no cookie gets through to them, and so no page of another site can act there.
 _COOKIELESS = ("/oauth/authorize-challenge", "/oauth/token", "/oauth/revoke")
 API = "/api/"
-_NO_STORE = {"Cache-Control": "no-store"}
+NO_STORE = {"Cache-Control": "no-store"}
 
 
 def is_for_app(path: str) -> bool:
@@ -29,9 +29,14 @@ class Refusal(Exception):
         super().__init__(f"{status} {content}")
 
     @property
+    def kind(self) -> str:
+        """What it is called, to the app and in the log."""
+        return str(self.content.get("type") or self.content["error"])
+
+    @property
     def response(self) -> JSONResponse:
         kind = "application/problem+json" if "type" in self.content else "application/json"
-        headers = {**_NO_STORE, **self.headers}
+        headers = {**NO_STORE, **self.headers}
         return JSONResponse(self.content, self.status, headers, media_type=kind)
 
 
@@ -82,6 +87,7 @@ class Problem(Refusal):
 # By status; what went wrong is the request, the server, or that it is not there.
 _KINDS = {
     400: ("malformed", "Något blev fel i appen. Försök igen."),
+    403: ("no-access", "Du har inte åtkomst till det här kundkontot."),
     404: ("not-found", "Det finns inget här."),
     405: ("method-not-allowed", "Något blev fel i appen. Försök igen."),
     413: ("too-large", "Något blev fel i appen. Försök igen."),
@@ -105,4 +111,4 @@ def failure(path: str, status: int, headers: dict[str, str]) -> JSONResponse:
 
 def ok(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> JSONResponse:
     """What was asked for. Nothing of it is to be kept on the way."""
-    return JSONResponse(content, status, {**_NO_STORE, **(headers or {})})
+    return JSONResponse(content, status, {**NO_STORE, **(headers or {})})

@@ -61,6 +61,8 @@ from web.app import create_app
 from web.customer_pages import CustomerPage
 from web.log import JsonLines, ReadableLines
 from web.middleware.headers import HEADERS
+from web.mobile.endpoints import ApiEndpoint
+from web.mobile.oauth import OAuthEndpoint
 from web.pages import Page as Endpoint
 from web.routes import routes
 from web.signing import signer
@@ -284,8 +286,16 @@ def test_every_page_is_in_the_table() -> None:
     }
     assert set(ACCESS) | of_customers == {route.name for route in page_routes()}
     assert not set(ACCESS) & of_customers
+    # What the app talks to: tests/unit/web/mobile/.
+    of_the_app = {
+        route.name
+        for route in routes
+        if isinstance(route, Route)
+        and isinstance(route.endpoint, type)
+        and issubclass(route.endpoint, (OAuthEndpoint, ApiEndpoint))
+    }
     others = [route for route in routes if route not in page_routes()]
-    assert {r.name for r in others if isinstance(r, (Route, Mount))} == {
+    assert {r.name for r in others if isinstance(r, (Route, Mount))} - of_the_app == {
         "pwa:manifest",
         "pwa:worker",
         "pwa:offline",
@@ -295,6 +305,7 @@ def test_every_page_is_in_the_table() -> None:
         "mobile:android",
         "mobile:ios",
         "static",
+        "oauth:metadata",
     }
 
 
