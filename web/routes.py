@@ -34,7 +34,7 @@ from web.bankid import finish as bankid_finish
 from web.bankid import pages as bankid_pages
 from web.bankid import start as bankid_start
 from web.bankid import unlink as bankid_unlink
-from web.mobile import api, oauth
+from web.mobile import api, description, oauth
 from web.mobile import links as mobile_links
 from web.settings import ROOT, Settings
 
@@ -227,6 +227,8 @@ routes: list[BaseRoute] = [
     Route("/oauth/revoke", oauth.Revoke, name="oauth:revoke"),
     Route("/.well-known/oauth-authorization-server", oauth.metadata, name="oauth:metadata"),
     Route("/app/klar", mobile_links.Done, name="mobile:done"),
+    Route("/api", description.Reference, name="api"),
+    Route("/openapi.json", description.openapi, name="openapi"),
     Route("/api/v1/jag", api.Me, name="api:me"),
     Route("/api/v1/kundkonton", api.CustomerAccounts, name="api:customer_accounts"),
     Route(

@@ -19,6 +19,7 @@ SCRIPTS = ("static/js", "static/development")
 ENGLISH = {
     *("web/cli", "web/settings.py", "web/development/demo.py"),
     "web/mobile/client",
+    *("web/mobile/description.py", "templates/mobile/api.html"),
     # What BankID's API answers.
     *(f"web/bankid/simulator/{name}.py" for name in ("parameters", "rp", "state")),
 }

@@ -1,7 +1,7 @@
 """The app's API: who one is, the customer accounts one reaches, and one's devices.
 
 Nothing here knows or changes which account a browser has open: each address names the one it is
-about.
+about. `openapi.json` beside this file describes every request and answer.
 """
 
 from __future__ import annotations

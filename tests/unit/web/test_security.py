@@ -184,6 +184,7 @@ ACCESS: dict[str, tuple[str, str]] = {
     "home": ("anybody", ""),
     "accessibility": ("anybody", ""),
     "privacy": ("anybody", ""),
+    "api": ("anybody", ""),
     "login": ("anybody", "anybody"),
     "login:code": ("half", "half"),
     "logout": ("", "anybody"),
@@ -306,6 +307,7 @@ def test_every_page_is_in_the_table() -> None:
         "mobile:ios",
         "static",
         "oauth:metadata",
+        "openapi",
     }
 
 
