@@ -1,6 +1,7 @@
 """Who may do what with a customer account: the one table that every page of it is checked against.
 
-ASVS 8.1.1. What stands here is enforced in `web/customer_pages.py`, and by a test on every route.
+ASVS 8.1.1. What stands here is enforced in `web/customer_pages.py`, for the app in
+`web/mobile/endpoints.py`, and by a test on every route.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ class Standing(StrEnum):
 
 
 class Permission(StrEnum):
-    """What a page under /kund/{customer_number} lets its visitor do."""
+    """What a page under /kund/{customer_number}, or the API, lets whoever asks do."""
 
     SEE_STANDING = "see standing"  # the account, or that one waits to be let in
     LEAVE = "leave"

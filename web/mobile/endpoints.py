@@ -104,12 +104,12 @@ def _bad_token() -> Problem:
 
 
 def _lacks_two_factor() -> Problem:
-    # RFC 9470. It is turned on in the browser, and then the same tokens are good.
+    # RFC 9470. The app opens the browser, where it is turned on.
     return Problem(
         401,
         "two-factor-required",
-        "Kundkontot kräver tvåfaktorsautentisering. Slå på det i MinaSidor under "
-        "Inloggningsuppgifter.",
+        "Kundkontot kräver tvåfaktorsautentisering. Slå på den under Inloggningsuppgifter på "
+        "MinaSidor.",
         _challenge("insufficient_user_authentication"),
     )
 
@@ -126,5 +126,5 @@ def awaiting() -> Problem:
     return Problem(
         403,
         "awaiting-approval",
-        "Du väntar på godkännande av en administratör för kundkontot.",
+        "En administratör för kundkontot behöver godkänna dig först.",
     )
