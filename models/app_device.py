@@ -8,6 +8,7 @@ app that lost the answer gets the same one when it asks again.
 from __future__ import annotations
 
 import logging
+import unicodedata
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
@@ -108,9 +109,18 @@ class AppDevice(Model):
         return [device for device in await newest if device.is_alive]
 
     @classmethod
+    async def of_user_or_none(cls, user_id: int, public_id: str) -> Self | None:
+        """One of the user's own devices, if it is still logged in."""
+        device = await cls.get_or_none(user_id=user_id, public_id=public_id)
+        return device if device and device.is_alive else None
+
+    @classmethod
     async def rename(cls, user_id: int, public_id: str, name: str) -> bool:
-        """Call one of the user's own devices something else; False if it is not theirs."""
-        return await cls.filter(user_id=user_id, public_id=public_id).update(name=name) > 0
+        """Call one of the user's own devices something else; False if it is not, or no longer,
+        logged in."""
+        now = clock.now()
+        alive = cls.filter(seen_at__gt=now - cls.IDLE, created_at__gt=now - cls.LONGEST)
+        return await alive.filter(user_id=user_id, public_id=public_id).update(name=name) > 0
 
     @classmethod
     async def end_one(cls, user_id: int, public_id: str) -> bool:
@@ -161,7 +171,7 @@ class AppToken(Model):
 
     class Meta:
         table = "app_tokens"
-        indexes = (("device_id",), ("created_at",))
+        indexes = (("device_id",), ("kind", "created_at"))
 
     @classmethod
     async def write(cls, device: AppDevice, generation: int, access: str, refresh: str) -> None:
@@ -273,6 +283,12 @@ async def resume(token: str, customer_number: str = "") -> AppPrincipal | None:
         device_id=row["public_id"],
         client_id=row["client_id"],
     )
+
+
+def printable(name: str) -> str:
+    """What somebody calls a device, on one line and without what does not print."""
+    visible = (c for c in " ".join(name.split()) if unicodedata.category(c)[0] != "C")
+    return "".join(visible).strip()
 
 
 def _child(kind: Kind, generation: int, parent: str) -> str:

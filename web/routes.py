@@ -171,6 +171,7 @@ routes: list[BaseRoute] = [
     ),
     Route("/mina-uppgifter/enheter", devices.End, name="devices:end"),
     Route("/mina-uppgifter/enheter/andra", devices.EndOthers, name="devices:end_others"),
+    Route("/mina-uppgifter/enheter/app/{public_id:uuid}", devices.Name, name="devices:name"),
     Route("/mina-uppgifter/avsluta", closing.Close, name="closing:close"),
     Route("/mina-uppgifter/avsluta/angra", closing.Undo, name="closing:undo"),
     Route("/mina-uppgifter/handelser", events.History, name="events"),

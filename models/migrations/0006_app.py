@@ -73,7 +73,7 @@ class Migration(migrations.Migration):
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ('rotated_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'app_tokens', 'app': 'models', 'indexes': [Index(fields=['device_id']), Index(fields=['created_at'])], 'pk_attr': 'id'},
+            options={'table': 'app_tokens', 'app': 'models', 'indexes': [Index(fields=['device_id']), Index(fields=['kind', 'created_at'])], 'pk_attr': 'id'},
             bases=['Model'],
         ),
     ]

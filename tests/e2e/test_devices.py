@@ -23,7 +23,7 @@ def test_another_browser_is_seen_ended_and_out_at_its_next_click(
 
     steps.open_menu(page).get_by_role("link", name="Mina uppgifter").click()
     page.get_by_role("link", name="Inloggningsuppgifter").click()
-    devices = page.get_by_role("region", name="Enheter").get_by_role("listitem")
+    devices = page.get_by_role("region", name="Appar och enheter").get_by_role("listitem")
     expect(devices).to_have_count(2)
     expect(devices.first).to_contain_text("Den här enheten")
     expect(devices.last).to_contain_text(elsewhere.address)

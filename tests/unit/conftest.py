@@ -22,6 +22,7 @@ from starlette.applications import Starlette
 from tortoise import Tortoise
 
 from models import (
+    AppDevice,
     CustomerAccount,
     EmailLink,
     OutgoingMail,
@@ -32,8 +33,10 @@ from models import (
     keys,
     passwords,
 )
+from models.app_device import Grant
 from models.client import Client, asking
-from models.databases import migrations
+from models.databases import atomic, migrations
+from models.identity import How
 from models.user import email_key
 from tests.unit.page import Page
 from web import rendering
@@ -176,6 +179,19 @@ async def a_user(email: str = "anna@example.com", password: str = PASSWORD, **mo
     return await User.create(
         email=email, email_key=email_key(email), password_hash=password_hash, **values
     )
+
+
+async def an_app(
+    user: User,
+    name: str = "Annas iPhone",
+    *,
+    client_id: str = "mittprezero-ios",
+    how: How = How.PASSWORD,
+    address: str = "198.51.100.77",
+) -> Grant:
+    """The user is logged in with the app on a phone: its tokens."""
+    async with atomic():
+        return await AppDevice.begin(user.id, client_id, name, how, Client(address))
 
 
 @pytest.fixture

@@ -48,6 +48,12 @@ def named(client_id: str) -> str:
     return client.named if client else "appen MittPreZero"
 
 
+def titled(client_id: str) -> str:
+    """What it is called where its name stands alone: "MittPreZero (iOS)"."""
+    system = platform(client_id)
+    return f"MittPreZero ({system})" if system else "MittPreZero"
+
+
 def platform(client_id: str) -> str:
     """The phone's system, as the list of devices shows it."""
     client = _CLIENTS.get(client_id)

@@ -150,6 +150,7 @@ def page_routes() -> list[Route]:
 def path_of(route: Route, customer_number: str = "100200") -> str:
     path = route.path.replace("{customer_number:customer_number}", customer_number)
     path = re.sub("{(token|public_id)}", TOKEN, path)
+    path = re.sub(r"{\w+:uuid}", "00000000-0000-4000-8000-000000000000", path)
     return re.sub(r"{\w+:row_id}", "1", path)
 
 
@@ -242,6 +243,7 @@ ACCESS: dict[str, tuple[str, str]] = {
     "my_details:credentials": ("signed in", "signed in"),
     "devices:end": ("anybody", "signed in"),
     "devices:end_others": ("anybody", "signed in"),
+    "devices:name": ("signed in", "signed in"),
     "events": ("signed in", ""),
     "events:file": ("signed in", ""),
     "two_factor:deactivate": ("signed in", "signed in"),
