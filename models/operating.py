@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from models import access, clock, closing, notice
 from models.access import Actor
+from models.app_device import AppDevice
 from models.bankid_identity import BankIDIdentity
 from models.customer_account import CustomerAccount
 from models.databases import atomic
@@ -54,15 +56,25 @@ async def unfreeze(user: User, operator: str) -> bool:
     return True
 
 
-async def end_sessions(user: User, operator: str) -> int:
-    """Every browser is logged out, and logs in again with the same password; how many."""
+@dataclass(frozen=True)
+class Ended:
+    """How many were logged in."""
+
+    browsers: int
+    apps: int
+
+
+async def end_sessions(user: User, operator: str) -> Ended:
+    """Every browser and app is logged out, and logs in again with the same password."""
     async with atomic():
         await User.lock(user.id)
-        alive = [session for session in await Session.filter(user_id=user.id) if session.is_alive]
+        browsers = [session.is_alive for session in await Session.filter(user_id=user.id)]
+        apps = [device.is_alive for device in await AppDevice.filter(user_id=user.id)]
+        ended = Ended(sum(browsers), sum(apps))
         await Session.end_all(user.id)
-        if alive:
+        if ended != Ended(0, 0):
             await Event.record("sessions.ended_by_operator", user=user, operator=operator)
-    return len(alive)
+    return ended
 
 
 class Appointed(StrEnum):

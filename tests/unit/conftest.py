@@ -22,6 +22,7 @@ from starlette.applications import Starlette
 from tortoise import Tortoise
 
 from models import (
+    AppCode,
     AppDevice,
     CustomerAccount,
     EmailLink,
@@ -192,6 +193,20 @@ async def an_app(
     """The user is logged in with the app on a phone: its tokens."""
     async with atomic():
         return await AppDevice.begin(user.id, client_id, name, how, Client(address))
+
+
+CHALLENGE = "c" * 43
+
+
+async def an_app_code(user: User, how: How = How.PASSWORD, challenge: str = CHALLENGE) -> str:
+    """The authorization code with which the user's phone is about to log in."""
+    return await AppCode.issue(
+        user,
+        how,
+        client_id="mittprezero-ios",
+        code_challenge=challenge,
+        device_name="Annas iPhone",
+    )
 
 
 @pytest.fixture

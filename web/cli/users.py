@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from models import (
+    AppDevice,
     BankIDIdentity,
     Event,
     Membership,
@@ -21,6 +22,7 @@ from models import (
 )
 from web.cli.database import opened
 from web.cli.output import Refused, facts, local, table
+from web.mobile import clients
 from web.settings import Settings
 
 STATUSES = {Status.ACTIVE: "active", Status.AWAITING_APPROVAL: "awaiting approval"}
@@ -55,7 +57,7 @@ def show(settings: Settings, options: argparse.Namespace) -> int:
         async with opened(settings):
             user = await named(options.user)
             print(await _facts(user))
-            print(f"\n{await _accounts(user)}\n\n{await _events(user)}")
+            print(f"\n{await _accounts(user)}\n\n{await _apps(user)}\n\n{await _events(user)}")
         return 0
 
     return asyncio.run(work())
@@ -84,11 +86,13 @@ def unfreeze(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def end_sessions(settings: Settings, options: argparse.Namespace) -> int:
-    """Log a user out of every browser; the same password logs in again."""
+    """Log a user out of every browser and app; the same password logs in again."""
 
     async def work(user: User) -> str:
-        count = await operating.end_sessions(user, options.operator)
-        return f"{user.email}: {count} {'session' if count == 1 else 'sessions'} ended"
+        ended = await operating.end_sessions(user, options.operator)
+        browsers = f"{ended.browsers} {'session' if ended.browsers == 1 else 'sessions'}"
+        apps = f"{ended.apps} {'app' if ended.apps == 1 else 'apps'}"
+        return f"{user.email}: {browsers} and {apps} ended"
 
     return asyncio.run(_done(settings, options, work))
 
@@ -174,6 +178,22 @@ async def _accounts(user: User) -> str:
     ]
     columns = ("CUSTOMER NUMBER", "CUSTOMER ACCOUNT", "ROLE", "STATUS", "SINCE", "ACCOUNT")
     return table(columns, rows) if rows else "no customer accounts"
+
+
+async def _apps(user: User) -> str:
+    rows = [
+        (
+            device.name,
+            clients.titled(device.client_id),
+            device.how,
+            device.created_at,
+            device.seen_at,
+            device.address,
+        )
+        for device in await AppDevice.of_user(user.id)
+    ]
+    columns = ("DEVICE", "APP", "LOGIN BY", "ADDED", "LAST USED", "ADDRESS")
+    return table(columns, rows) if rows else "no devices with the app"
 
 
 async def _events(user: User) -> str:

@@ -49,7 +49,7 @@ from models.databases import migrations
 from models.identity import How
 from models.limits import Limit
 from models.session import Session
-from tests.unit.conftest import PASSWORD, SETTINGS, a_user, an_account, asked_from
+from tests.unit.conftest import PASSWORD, SETTINGS, a_user, an_account, an_app, asked_from
 from web import cli, log
 from web.cli import customers
 from web.settings import ROOT
@@ -371,6 +371,8 @@ def anna(database: str) -> User:
         with asked_from("203.0.113.5"):
             client = Client("203.0.113.5", "Firefox", "a device")
             _ = await Session.start(user, How.PASSWORD, client)
+        for name, app in (("Åsas iPhone", "mittprezero-ios"), ("Surfplattan", "gone")):
+            _ = await an_app(user, name, client_id=app)
         totp = await Totp.pending(user)
         code = pyotp.TOTP(totp.secret).at(clock.now())
         assert (await totp.activate(user, code)).is_right
@@ -420,6 +422,9 @@ def test_shows_a_user_by_address_or_id(minasidor: Run, anna: User) -> None:
     assert any(line.startswith("10 ") and "administrator" in line for line in lines)
     assert any("login" in line and "203.0.113.5" in line for line in lines)
     assert "two_factor.on" in result.out
+    (phone,) = (line for line in lines if line.startswith("Åsas iPhone "))
+    assert re.search(r" MittPreZero \(iOS\) +password .+ 198\.51\.100\.77$", phone)
+    assert any(line.startswith("Surfplattan  MittPreZero  ") for line in lines)
     assert minasidor("users", "show", anna.id) == result
     assert minasidor("users", "show", "9").status == 1
 
@@ -477,11 +482,12 @@ def test_a_user_frozen_by_an_operator_chooses_a_new_password_by_the_mailed_link(
 def test_ends_the_sessions_of_a_user(minasidor: Run, database: str, anna: User) -> None:
     result = minasidor("users", "end-sessions", anna.email, "--operator", "Kim")
 
-    assert (result.status, result.out) == (0, f"{anna.email}: 1 session ended\n")
-    assert rows(database, "SELECT COUNT(*) FROM sessions") == [(0,)]
+    assert (result.status, result.out) == (0, f"{anna.email}: 1 session and 2 apps ended\n")
+    for table in ("sessions", "app_devices", "app_tokens"):
+        assert rows(database, f"SELECT COUNT(*) FROM {table}") == [(0,)]
     events = "SELECT user_id, operator FROM events WHERE kind = 'sessions.ended_by_operator'"
     assert rows(database, events) == [(anna.id, "Kim")]
-    assert minasidor("users", "end-sessions", anna.id).out.endswith("0 sessions ended\n")
+    assert minasidor("users", "end-sessions", anna.id).out.endswith("0 sessions and 0 apps ended\n")
     assert len(rows(database, events)) == 1
 
 
