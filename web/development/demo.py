@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ from tortoise import Tortoise
 
 from models import (
     Address,
+    AppDevice,
     BankIDIdentity,
     ClaimPolicy,
     CustomerAccount,
@@ -26,6 +28,7 @@ from models import (
 )
 from models.access import Actor
 from models.databases import atomic
+from models.identity import How
 from models.totp import State
 from models.user import email_key
 from web.bankid.simulator.persons import PERSONS
@@ -136,6 +139,7 @@ class Person:
     accounts: tuple[str, ...]
     two_factor: bool
     bankid: str = ""  # one of the simulator's persons
+    phone: str = ""  # with the app, logged in
     is_approved: bool = False  # by the administrator, where the policy asks for that
 
 
@@ -147,6 +151,7 @@ PEOPLE = (
         ("10234567", "10310020", "10400100"),
         two_factor=False,
         bankid="anna",
+        phone="Annas iPhone",
     ),
     Person("bo@norrsken.example", "Bo", "Bergström", ("10234568",), two_factor=True),
     Person(
@@ -227,6 +232,17 @@ async def _add_person(person: Person, password_hash: str) -> None:
         played = PERSONS[person.bankid]
         proven = bankid_identity.Person(played.number, played.given_name, played.surname)
         await BankIDIdentity.add(user.id, proven, now)
+    if person.phone:
+        _ = await AppDevice.create(
+            public_id=str(uuid.uuid4()),
+            user_id=user.id,
+            client_id="mittprezero-ios",
+            name=person.phone,
+            how=How.PASSWORD,
+            created_at=now - timedelta(days=12),
+            seen_at=now - timedelta(days=1),
+            address="198.51.100.77",
+        )
     for number in person.accounts:
         account = await CustomerAccount.get(customer_number=number)
         membership = await Membership.admit(user, account)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from models import CustomerAccount, Membership, OutgoingMail, Role, User, numbers
+from models import AppDevice, CustomerAccount, Membership, OutgoingMail, Role, User, numbers
 from tests.unit.conftest import Visitor, code
 from web.development import demo
 
@@ -31,6 +31,18 @@ async def test_anna_finds_one_who_waits_and_one_who_is_let_in(visitor: Visitor, 
         "Cecilia Ek"
     ]
     assert "Doris Dahl" in page.text
+
+
+async def test_anna_is_logged_in_with_the_app_too(visitor: Visitor, db: None) -> None:
+    await demo.fill()
+    await visitor.log_in("anna@exempelbygg.example", demo.PASSWORD)
+
+    page = await visitor.visit("/mina-uppgifter/inloggningsuppgifter")
+
+    _, phone = page.texts("section[@aria-labelledby='devices']//li")
+    assert phone.startswith("Annas iPhone MittPreZero (iOS)")
+    assert await AppDevice.all().count() == 1
+    assert "logged in with the app" in README
 
 
 async def test_bo_logs_in_with_the_printed_password_and_key(visitor: Visitor, db: None) -> None:
