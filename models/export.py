@@ -8,6 +8,8 @@ from typing import Any
 from tortoise.expressions import Q
 from tortoise.models import Model
 
+from models.app_device import AppDevice, AppToken
+from models.app_login import AppCode, AppLogin
 from models.bankid_identity import BankIDIdentity
 from models.email_link import EmailLink, Purpose
 from models.event import Event
@@ -96,6 +98,34 @@ PARTS: dict[str, Part] = {
         LoginChallenge,
         ("created_at", "remembered", "next_path"),
         {"id": _OURS, "user_id": _OURS, "token_hash": _SECRET, "link_id": _OURS},
+    ),
+    "app_devices": Part(
+        AppDevice,
+        ("name", "client_id", "created_at", "seen_at", "address", "how"),
+        {"id": _OURS, "user_id": _OURS, "public_id": _OURS},
+    ),
+    "app_logins": Part(
+        AppLogin,
+        ("created_at", "client_id", "device_name", "tries"),
+        {"id": _OURS, "user_id": _OURS, "token_hash": _SECRET, "code_challenge": _SECRET},
+    ),
+    "app_codes": Part(
+        AppCode,
+        ("created_at", "used_at", "client_id", "device_name", "how"),
+        {
+            "id": _OURS,
+            "user_id": _OURS,
+            "session_id": _OURS,
+            "device_id": _OURS,
+            "token_hash": _SECRET,
+            "code_challenge": _SECRET,
+            "redirect_uri": "an address of the app's, the same for everybody",
+        },
+    ),
+    "app_tokens": Part(
+        AppToken,
+        ("device__name", "kind", "created_at", "rotated_at"),
+        {"id": _OURS, "token_hash": _SECRET, "generation": _OURS},
     ),
     "authenticator_apps": Part(
         Totp,
@@ -199,4 +229,6 @@ def _about(model: type[Model], user: User) -> Q:
         theirs = Q(link__user_id=user.id) & ~Q(link__purpose=Purpose.CHANGE_EMAIL)
         own = Q(to=user.email, created_at__gte=user.created_at) & ~Q(to="")
         return theirs | own
+    if model is AppToken:
+        return Q(device__user_id=user.id)
     return Q(user_id=user.id)

@@ -9,6 +9,8 @@ from datetime import timedelta
 from tortoise.models import Model
 
 from models import clock, closing
+from models.app_device import AppDevice, AppToken
+from models.app_login import AppCode, AppLogin
 from models.bankid_flow import BankIDFlow
 from models.bankid_identity import BankIDIdentity
 from models.customer_account import Address, CustomerAccount
@@ -127,6 +129,49 @@ PERIODS = (
         "'Håll mig inloggad', since the login",
     ),
     Period(
+        "app_logins",
+        AppLogin,
+        "created_at <= ?",
+        AppLogin.LIFETIME,
+        "the password was right in the app, the code is still to come",
+    ),
+    Period(
+        "app_codes",
+        AppCode,
+        "created_at <= ?",
+        AppCode.REMEMBERED,
+        "one that comes again ends what it began: two have had it",
+    ),
+    Period(
+        "app_access_tokens",
+        AppToken,
+        "kind = 'access' AND created_at <= ?",
+        AppToken.LIFETIME,
+        "who is calling from the app",
+    ),
+    Period(
+        "app_used_tokens",
+        AppToken,
+        # Made before it was used: said too, as that is what the index knows.
+        "kind = 'refresh' AND created_at <= ? AND rotated_at <= ?",
+        AppToken.REMEMBERED,
+        "one that comes back is taken for stolen",
+    ),
+    Period(
+        "app_devices",
+        AppDevice,
+        "seen_at <= ?",
+        AppDevice.IDLE,
+        "who is logged in with the app, since the last use",
+    ),
+    Period(
+        "longest_app_devices",
+        AppDevice,
+        "created_at <= ?",
+        AppDevice.LONGEST,
+        "who is logged in with the app, since the login",
+    ),
+    Period(
         "devices",
         KnownDevice,
         "seen_at <= ?",
@@ -208,6 +253,7 @@ KEPT = {
     User: "until the user closes it, and then as long as that can be undone: models/closing.py",
     Membership: "until it is removed, or its user erased",
     BankIDIdentity: "until the user unlinks it, or is erased",
+    AppToken: "the refresh token that is to be used next: as long as its device",
     Totp: "the active one: while two-factor is on",
     RecoveryCode: "those in use: while two-factor is on; readable for an hour at most",
     Switch: "one row a switch, of nobody",

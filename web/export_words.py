@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from models.app_device import Kind
 from models.email_link import Purpose
 from models.membership import Role, Status
 from models.totp import State
 from models.user import TwoFactor
 from web.devices import HOW
+from web.mobile import clients
 from web.notices import NOTICES
 from web.rendering import date_and_time
 
@@ -21,6 +23,10 @@ TITLES = {
     "sessions": "Enheter som du är inloggad på",
     "known_devices": "Webbläsare som du har loggat in från",
     "half_logins": "Inloggningar som väntar på en engångskod",
+    "app_devices": "Enheter där du är inloggad i appen MittPreZero",
+    "app_logins": "Inloggningar i appen som väntar på en engångskod",
+    "app_codes": "Koder som appen har loggat in med",
+    "app_tokens": "Appens nycklar",
     "authenticator_apps": "Autentiseringsapp",
     "recovery_codes": "Återställningskoder",
     "links": "Länkar som vi har mejlat",
@@ -35,11 +41,13 @@ LABELS = {
     "at": "När",
     "authenticated_at": "Lösenordet angivet senast",
     "claimed_at": "Kontouppgifter angivna",
+    "client_id": "App",
     "closes_at": "Tas bort",
     "created_at": "Skapad",
     "customer_account_customer_number": "Kundnummer",
     "customer_account_name": "Kundkonto",
     "delayed_until": "Skickas tidigast",
+    "device_name": "Enhet",
     "email": "E-post",
     "email_confirmed_at": "E-postadressen bekräftad",
     "failures": "Fel koder i rad",
@@ -68,6 +76,7 @@ LABELS = {
     "remembered": "Håll mig inloggad",
     "replaced_at": "Ersatt av en nyare",
     "role": "Roll",
+    "rotated_at": "Förbrukad",
     "seen_at": "Senast använd",
     "sent_at": "Skickad",
     "service_told_at": "Kundtjänst påmind",
@@ -75,6 +84,7 @@ LABELS = {
     "state": "Läge",
     "status": "Status",
     "to": "Till",
+    "tries": "Försök",
     "two_factor": "Tvåfaktorsautentisering",
     "used_at": "Använd",
     "user_agent": "Webbläsarens egen beskrivning",
@@ -83,6 +93,8 @@ LABELS = {
 WORDS: dict[str, dict[str, str]] = {
     "how": {str(how): words for how, words in HOW.items()},
     "kind": {
+        Kind.ACCESS: "För att hämta uppgifter",
+        Kind.REFRESH: "För att få nya nycklar",
         **{kind: notice.subject for kind, notice in NOTICES.items()},
         "welcome": "Välkommen till MinaSidor",
         "confirm_email": "Bekräfta din e-postadress",
@@ -137,4 +149,6 @@ def in_words(column: str, value: Any) -> str:
         return "Ja" if value else "Nej"
     if isinstance(value, datetime):
         return date_and_time(value)
+    if column == "client_id":
+        return clients.titled(str(value))
     return WORDS.get(column, {}).get(str(value), str(value))

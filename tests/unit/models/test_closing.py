@@ -9,6 +9,10 @@ import pytest
 from tortoise import Tortoise
 
 from models import (
+    AppCode,
+    AppDevice,
+    AppLogin,
+    AppToken,
     CustomerAccount,
     EmailLink,
     Event,
@@ -26,7 +30,7 @@ from models import (
 from models.client import Client
 from models.email_link import Purpose
 from models.identity import How
-from tests.unit.conftest import Clock, a_user, an_account
+from tests.unit.conftest import CHALLENGE, Clock, a_user, an_account, an_app, an_app_code
 
 pytestmark = pytest.mark.anyio
 AT_ONCE = 20
@@ -274,11 +278,19 @@ async def test_nothing_of_an_erased_user_is_left_but_events_of_nobody(
     before = await Event.filter(user_id=anna.id).count()
     await Membership.filter(user_id=cia.id).update(role=Role.ADMINISTRATOR)
     await CustomerAccount.filter(id=account.id).update(active_administrators=2)
+    _ = await an_app(anna, "Annas Ek-Berg")
     assert await close(anna) == "closed"
+    assert not await AppDevice.exists(), "the app is out at once"
+    now = await User.get(id=anna.id)
+    _ = await AppLogin.start(now, "mittprezero-ios", CHALLENGE, "Annas Ek-Berg")
+    _ = await an_app_code(now)
+    _ = await an_app(now, "Annas Ek-Berg", address="198.51.100.7")
     time.forward(days=14)
 
     assert await closing.erase_due() == 1
 
+    for of_the_app in (AppDevice, AppToken, AppLogin, AppCode):
+        assert not await of_the_app.exists()
     left = ""
     for model in Tortoise.apps["models"].values():
         left += repr(await model.all().values())

@@ -12,6 +12,10 @@ import pytest
 from tortoise import Tortoise
 
 from models import (
+    AppCode,
+    AppDevice,
+    AppLogin,
+    AppToken,
     CustomerAccount,
     EmailLink,
     Event,
@@ -34,12 +38,15 @@ from models.bankid_identity import BankIDIdentity, Person
 from models.email_link import Purpose
 from models.event import BY_OTHERS
 from tests.unit.conftest import (
+    CHALLENGE,
     PASSWORD,
     Clock,
     Outbox,
     Visitor,
     a_user,
     an_account,
+    an_app,
+    an_app_code,
     asked_from,
     code,
 )
@@ -71,8 +78,8 @@ async def downloaded(visitor: Visitor, format: str = "json") -> str:
 
 
 def about_a_user() -> set[str]:
-    """The models whose rows lead to a user, and the two that are about one in another way."""
-    found = {"User", "OutgoingMail"}
+    """The models whose rows lead to a user, and the three that are about one in another way."""
+    found = {"User", "OutgoingMail", "AppToken"}
     for name, model in Tortoise.apps["models"].items():
         for field in model._meta.fk_fields | model._meta.o2o_fields:
             if model._meta.fields_map[field].related_model is User:
@@ -135,6 +142,10 @@ async def busy(visitor: Visitor, anna: User, outbox: Outbox, time: Clock) -> lis
         invited_by_id=anna.id,
         sent_at=time.now(),
     )
+    app = await an_app(anna)
+    now = await User.get(id=anna.id)
+    half, _ = await AppLogin.start(now, "mittprezero-ios", CHALLENGE, "Annas iPhone")
+    app_code = await an_app_code(now)
     await BankIDIdentity.add(anna.id, Person("199001012385", "Anna", "Andersson"), time.now())
     await visitor.submit("/glomt-losen", email="anna@example.com")
     reset = await outbox.link("anna@example.com")
@@ -143,7 +154,8 @@ async def busy(visitor: Visitor, anna: User, outbox: Outbox, time: Clock) -> lis
     assert page.path == "/kund/100200"
     cookies = [visitor.client.cookies[f"__Host-{name}"] for name in ("session", "device")]
     links = [path.rpartition("/")[2] for path in (reset, not_me)]
-    return [secret, challenge, *shown, *cookies, *links, PASSWORD]
+    of_the_app = [app.access_token, app.refresh_token, half, app_code, CHALLENGE]
+    return [secret, challenge, *shown, *cookies, *links, *of_the_app, PASSWORD]
 
 
 async def test_the_data_holds_everything_and_no_secret(
@@ -163,10 +175,14 @@ async def test_the_data_holds_everything_and_no_secret(
     assert {row["purpose"] for row in data["links"]} >= {"reset_password", "not_me"}
     assert {row["kind"] for row in data["mails"]} >= {"reset_password", "password_changed"}
     assert data["events"][0]["kind"] == "data.exported"
+    (device,) = data["app_devices"]
+    assert (device["name"], device["client_id"]) == ("Annas iPhone", "mittprezero-ios")
+    assert {row["device_name"] for row in data["app_tokens"]} == {"Annas iPhone"}
     for name in set(export.PARTS) - {"registrations"}:
         assert data[name], f"{name} is empty: nothing is proven of it"
 
-    held = [row for model in (User, Session, EmailLink, Totp) for row in await model.all().values()]
+    models = (User, Session, EmailLink, Totp, AppDevice, AppLogin, AppCode, AppToken)
+    held = [row for model in models for row in await model.all().values()]
     hashes = [str(v) for row in held for c, v in row.items() if "hash" in c and v]
     for secret in [*busy, *map(tokens.hashed, busy), *hashes]:
         assert secret not in answer
@@ -185,7 +201,12 @@ async def test_the_document_reads_well_and_needs_nothing_from_here(
     assert "Välja ett nytt lösenord" in words
     assert "Du hämtade dina uppgifter." in words
     assert "Autentiseringsapp" in words
-    assert not re.search(r"\b(password_changed|reset_password|two_factor\.on|None|True)\b", words)
+    assert "MittPreZero (iOS)" in words
+    assert "För att få nya nycklar" in words
+    assert not re.search(
+        r"\b(password_changed|reset_password|refresh|mittprezero-ios|two_factor\.on|None|True)\b",
+        words,
+    )
     assert not re.search(r"(src|href|url|action)\s*[=(]|<script|@import|http-equiv", document)
     for secret in busy:
         assert secret not in document

@@ -8,6 +8,9 @@ import pytest
 from tortoise import Tortoise
 
 from models import (
+    AppDevice,
+    AppLogin,
+    AppToken,
     CustomerAccount,
     EmailLink,
     Event,
@@ -22,6 +25,7 @@ from models import (
     Spent,
     Totp,
     User,
+    app_device,
     closing,
     limits,
     retention,
@@ -31,7 +35,7 @@ from models.client import Client
 from models.email_link import Purpose
 from models.identity import How
 from models.retention import KEPT, PERIODS
-from tests.unit.conftest import Clock, Visitor, a_user
+from tests.unit.conftest import CHALLENGE, Clock, Visitor, a_user, an_app, an_app_code
 from web import cookies
 from web.jobs.retention import RetentionWorker
 from web.settings import ROOT
@@ -106,6 +110,10 @@ async def test_nothing_is_deleted_a_moment_early_and_all_of_it_in_time(
     _ = await EmailLink.issue(Purpose.NOT_ME, email=anna.email, user_id=anna.id)
     await EmailLink.filter(id=link.id).update(sent_at=start)
     assert await link.consume()
+    _ = await AppLogin.start(anna, "mittprezero-ios", CHALLENGE, "Annas iPhone")
+    _ = await an_app_code(anna)
+    app = await an_app(anna)
+    assert await app_device.refresh(app.refresh_token, "mittprezero-ios", HERE)
     await RecoveryCode.renew(anna.id)
     await RecoveryCode.all().update(pending=True)
     await Spent.all().delete()
@@ -115,6 +123,7 @@ async def test_nothing_is_deleted_a_moment_early_and_all_of_it_in_time(
 
     for after in (
         timedelta(minutes=5),
+        timedelta(minutes=15),
         timedelta(hours=1),
         timedelta(hours=24),
         timedelta(days=30),
@@ -129,12 +138,16 @@ async def test_nothing_is_deleted_a_moment_early_and_all_of_it_in_time(
         deleted[after] = set(await counted())
 
     assert list(deleted.values()) == [
-        {"limits"},
+        {"limits", "app_logins"},
+        {"app_access_tokens"},
         {"half_logins", "unsaved_codes"},
-        {"registrations", "sessions", "links_of_nobody", "mails_to_nobody", "unfinished_apps"},
-        {"links", "remembered_sessions", "limits", "limit_values"},
+        {
+            *("registrations", "sessions", "links_of_nobody", "mails_to_nobody"),
+            *("unfinished_apps", "app_codes"),
+        },
+        {"links", "remembered_sessions", "limits", "limit_values", "app_used_tokens"},
         {"expired_links", "invitations"},
-        {"mails"},
+        {"mails", "app_devices"},
         {"devices"},
         {"events"},
     ]
@@ -157,6 +170,35 @@ async def test_a_session_in_use_ends_at_its_longest(db: None, time: Clock) -> No
 
         assert counts["longest_sessions"] + counts["longest_remembered_sessions"] == 1
         assert not await Session.exists()
+
+
+async def test_a_device_with_the_app_in_use_ends_at_its_longest(db: None, time: Clock) -> None:
+    anna = await a_user()
+    _ = await an_app(anna)
+    time.forward(days=365, seconds=-1)
+    await AppDevice.all().update(seen_at=time.now())
+    assert (await retention.purge())["longest_app_devices"] == 0
+    time.forward(seconds=1)
+
+    assert (await retention.purge())["longest_app_devices"] == 1
+
+    assert not await AppToken.exists(), "with the device"
+
+
+async def test_what_the_app_may_still_use_is_kept(db: None, time: Clock) -> None:
+    """The refresh token to come, however old, and for 30 days after its use the one before."""
+    anna = await a_user()
+    app = await an_app(anna)
+    time.forward(days=89)
+    newer = await app_device.refresh(app.refresh_token, "mittprezero-ios", HERE)
+    assert newer
+    time.forward(days=30, seconds=-1)
+    assert (await retention.purge())["app_used_tokens"] == 0
+    time.forward(days=59)
+    assert (await retention.purge())["app_used_tokens"] == 1
+
+    assert await AppToken.filter(kind="refresh").count() == 1
+    assert await app_device.refresh(newer.refresh_token, "mittprezero-ios", HERE)
 
 
 async def test_what_is_in_use_is_kept(account: CustomerAccount, time: Clock) -> None:
@@ -242,9 +284,12 @@ async def test_the_privacy_page_tells_every_period(visitor: Visitor) -> None:
         if period.keep and "nobody" not in period.name:
             assert f"kept.{period.name} }}}}" in template, period.name
     for told in (
+        "5 minuter",
+        "15 minuter",
         "24 timmar",
         "30 dagar",
         "90 dagar",
+        "365 dagar",
         "2 år",
         "399 dagar",
         "14 dagar",
