@@ -194,7 +194,7 @@ async def refresh(token: str, client_id: str, client: Client) -> Grant | None:
     device is logged out and its user told (RFC 9700 §4.14.2).
     """
     held = AppToken.get_or_none(token_hash=tokens.hashed(token), kind=Kind.REFRESH)
-    parent = await held.prefetch_related("device")
+    parent = await held.select_related("device")  # in one go: it may be logged out meanwhile
     if parent is None or parent.device.client_id != client_id:
         return None
     device, now = parent.device, clock.now()
@@ -230,7 +230,7 @@ async def revoke(token: str, client_id: str) -> None:
     """Log out what the token belongs to: of a refresh token the device, of an access token that
     alone (RFC 7009 §2.1). One that is unknown, or another app's, is let be."""
     found = AppToken.get_or_none(token_hash=tokens.hashed(token))
-    held = await found.prefetch_related("device")
+    held = await found.select_related("device")
     if held is None or held.device.client_id != client_id:
         return
     if held.kind is Kind.REFRESH:

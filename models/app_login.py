@@ -108,7 +108,7 @@ class AppLogin(Model):
     async def ongoing(cls, token: str, client_id: str) -> Self | None:
         """The half-login behind the token, if it is this app's and lives."""
         found = cls.get_or_none(token_hash=tokens.hashed(token), client_id=client_id)
-        login = await found.prefetch_related("user")
+        login = await found.select_related("user")
         if login is None or login.user.frozen_at or login.tries >= cls.MOST_TRIES:
             return None
         is_over = clock.now() - login.created_at >= cls.LIFETIME
@@ -214,7 +214,7 @@ class AppCode(Model):
         had it (RFC 6749 §4.1.2).
         """
         found = cls.get_or_none(token_hash=tokens.hashed(token))
-        code = await found.prefetch_related("user")
+        code = await found.select_related("user")
         if code is None or not code._is_for(client_id, verifier, redirect_uri):
             return None
         if code.used_at:
