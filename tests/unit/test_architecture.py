@@ -185,6 +185,14 @@ def test_a_session_begins_in_these_places_only() -> None:
     assert callers("sessions.start") == {"web/login.py", "web/registration.py"}
 
 
+def test_an_app_is_logged_in_in_these_places_only() -> None:
+    # Likewise. Whoever gets a code has proven who they are: at the app's login, or in a browser.
+    assert callers("AppDevice.begin") == {"models/app_login.py"}
+    assert callers("AppToken.write") == {"models/app_device.py"}
+    assert callers("AppCode.redeem") == {"web/mobile/oauth.py"}
+    assert callers("AppCode.issue") <= {"web/mobile/oauth.py", "web/mobile/authorize.py"}
+
+
 def test_every_file_says_what_it_holds_in_one_sentence() -> None:
     for path in SOURCES:
         if path.read_text().strip():
