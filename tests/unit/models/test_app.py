@@ -263,6 +263,17 @@ async def test_the_membership_is_read_with_each_call(anna: User, account: Custom
     assert found.customer_account is None
 
 
+async def test_a_device_is_its_own_users_to_rename_and_to_end(anna: User) -> None:
+    device, bo = (await an_app(anna)).device, await a_user("bo@example.com")
+    assert not await AppDevice.rename(bo.id, device.public_id, "Bos")
+    assert not await AppDevice.end_one(bo.id, device.public_id)
+    assert await AppDevice.of_user(bo.id) == []
+    assert await AppDevice.of_user_or_none(bo.id, device.public_id) is None
+    assert await AppDevice.rename(anna.id, device.public_id, "Annas")
+    (found,) = await AppDevice.of_user(anna.id)
+    assert found.name == "Annas"
+
+
 @pytest.mark.parametrize(
     ("name", "kept"),
     [
