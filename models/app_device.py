@@ -8,7 +8,6 @@ app that lost the answer gets the same one when it asks again.
 from __future__ import annotations
 
 import logging
-import unicodedata
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
@@ -283,12 +282,6 @@ async def resume(token: str, customer_number: str = "") -> AppPrincipal | None:
         device_id=row["public_id"],
         client_id=row["client_id"],
     )
-
-
-def printable(name: str) -> str:
-    """What somebody calls a device, on one line and without what does not print."""
-    visible = (c for c in " ".join(name.split()) if unicodedata.category(c)[0] != "C")
-    return "".join(visible).strip()
 
 
 def _child(kind: Kind, generation: int, parent: str) -> str:

@@ -9,11 +9,11 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models import AppDevice, app_device
+from models import AppDevice
 from models.identity import How
 from models.session import Identity, Session
 from web import browsers, guards, kept_form
-from web.forms import Form, text
+from web.forms import Form, printed, text
 from web.mobile import clients
 from web.pages import Page
 from web.rendering import SeeOther, redirect, render, warning
@@ -121,10 +121,7 @@ class EndOthers(Page):
 
 @dataclass
 class NameForm(Form):
-    name: str = text(AppDevice.LONGEST_NAME)
-
-    def __post_init__(self) -> None:
-        self.name = app_device.printable(self.name)
+    name: str = printed(AppDevice.LONGEST_NAME)
 
     def validate(self) -> None:
         if not self.name:

@@ -96,7 +96,7 @@ def _taken(value: str, metadata: Any) -> str:
     if metadata.get("untouched"):
         return value
     if metadata.get("printed"):
-        value = _without_controls(value)
+        value = _without_controls(" ".join(value.split()))  # on one line
     # Invisible characters come along when copying, and make two addresses look alike.
     return "".join(c for c in value if unicodedata.category(c) != "Cf").strip()
 

@@ -274,21 +274,6 @@ async def test_a_device_is_its_own_users_to_rename_and_to_end(anna: User) -> Non
     assert found.name == "Annas"
 
 
-@pytest.mark.parametrize(
-    ("name", "kept"),
-    [
-        ("Annas iPhone", "Annas iPhone"),
-        (" a\t b\r\nc\u2028d ", "a b c d"),
-        ("a\x00b\x1b\x7f\u200b\u202e", "ab"),
-        ("\x00 \u200b", ""),
-        ("\ud800x\ue000", "x"),
-        ("Åsas 📱", "Åsas 📱"),
-    ],
-)
-def test_what_a_device_is_called_prints(name: str, kept: str) -> None:
-    assert app_device.printable(name) == kept
-
-
 # What only the browser can settle
 
 
