@@ -33,6 +33,7 @@ _log = logging.getLogger("minasidor.app")
 
 _IS_AS_CHECKED = """
     UPDATE users SET id = id WHERE id = ? AND password_changed_at = ? AND frozen_at IS NULL"""
+_SESSION_STANDS = "UPDATE sessions SET id = id WHERE id = ? AND user_id = ?"
 # As at a login in a browser (`models/session.py`): not whose password was changed, who was frozen,
 # has closed the account or turned two-factor on since it was checked.
 _CAME_IN = """
@@ -187,10 +188,14 @@ class AppCode(Model):
         redirect_uri: str = "",
         session_id: int | None = None,
     ) -> str:
-        """A new code; one that leads nowhere if the password is no longer what was checked."""
+        """A new code; one that leads nowhere if the password is no longer what was checked, or the
+        session ended meanwhile."""
         token = "mzc_" + tokens.new()
         async with atomic():
-            if await execute(_IS_AS_CHECKED, user.id, user.password_changed_at):
+            is_as_checked = await execute(_IS_AS_CHECKED, user.id, user.password_changed_at)
+            if is_as_checked and session_id is not None:
+                is_as_checked = await execute(_SESSION_STANDS, session_id, user.id)
+            if is_as_checked:
                 _ = await cls.create(
                     token_hash=tokens.hashed(token),
                     user_id=user.id,

@@ -19,6 +19,7 @@ Name = Literal[
     "flash",
     "kept_form",
     "bankid",
+    "app",
 ]
 
 DEVICE_LIFETIME = 399 * 24 * 3600  # seconds; browsers cap at 400 days (RFC 6265bis §5.5)

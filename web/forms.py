@@ -92,6 +92,11 @@ class Form:
         return value
 
 
+def printable(value: str) -> str:
+    """What of it prints, on one line."""
+    return _taken(value, {"printed": True})
+
+
 def _taken(value: str, metadata: Any) -> str:
     if metadata.get("untouched"):
         return value

@@ -18,6 +18,7 @@ from models.user import active_customer_number
 from web import cookies, guards, kept_form, next_path, sessions
 from web.bankid.start import is_mobile
 from web.forms import Form, email_error, password, text
+from web.mobile.app_request import AppRequest
 from web.pages import Page
 from web.rendering import Flash, SeeOther, redirect, render, warning
 from web.two_factor import CodeForm, PasswordForm, ProofForm, code_error, prove, too_many
@@ -189,12 +190,19 @@ class Code(Page):
 
 class Logout(Page):
     async def post(self, request: Request) -> Response:
-        await sessions.end(request)
-        response = redirect(request, "login", whole_page=True, flash="Du är utloggad.")
-        cookies.delete(response, request, "session")
-        # The next one at this computer begins a registration of their own.
-        cookies.delete(response, request, "registration")
+        response = await log_out(request, "login")
+        cookies.delete(response, request, "app")
         return response
+
+
+async def log_out(request: Request, to: str) -> Response:
+    """On to there, with nobody signed in."""
+    await sessions.end(request)
+    response = redirect(request, to, whole_page=True, flash="Du är utloggad.")
+    cookies.delete(response, request, "session")
+    # The next one at this computer begins a registration of their own.
+    cookies.delete(response, request, "registration")
+    return response
 
 
 @dataclass
@@ -294,9 +302,26 @@ async def complete(
 
 
 async def landing(request: Request, user: User, path: str = "") -> str:
-    """Where the user was going, else their customer account; first what they still have to answer.
+    """Where the user was going, or the app that sent them, else their customer account; first what
+    they still have to answer."""
+    if first := owed(request, user, path):
+        return first
+    if path:
+        return path
+    if asked := AppRequest.waiting(request):
+        return asked.path(request)
+    url = request.app.url_path_for
+    number = await active_customer_number(user.id)
+    return str(
+        url("customer_account", customer_number=number) if number else url("customer_accounts:add")
+    )
 
-    That is another address, if theirs was taken over, and Steg 4.
+
+def owed(request: Request, user: User, path: str = "") -> str:
+    """What the user has to answer before anything else; empty when there is nothing.
+
+    That is another address, if theirs was taken over, and Steg 4; of a closed user account, whether
+    it is to stay so.
     """
     url = request.app.url_path_for
     if user.closes_at:
@@ -305,12 +330,7 @@ async def landing(request: Request, user: User, path: str = "") -> str:
         return str(url("email_change:new_address"))
     if user.two_factor is TwoFactor.UNANSWERED:
         return str(url("registration:two_factor"))
-    if path:
-        return path
-    number = await active_customer_number(user.id)
-    return str(
-        url("customer_account", customer_number=number) if number else url("customer_accounts:add")
-    )
+    return ""
 
 
 async def waiting_bankid(request: Request) -> Person | None:

@@ -85,7 +85,8 @@ async def offline(request: Request) -> Response:
 
 def _offline(request: Request) -> str:
     """The same for all: no cookie is read, so that nothing of anybody's is kept."""
-    nobody = {"identity": None, "flash": None, "flash_warns": False, "refilled": False}
-    context = {"request": request, "partial": False, "layout": "layouts/page.html", **nobody}
+    nothing = {"identity": None, "app_path": "", "flash": None, "flash_warns": False}
+    nothing |= {"refilled": False, "partial": False}
+    context = {"request": request, "layout": "layouts/page.html", **nothing}
     html: str = request.app.state.templates.get_template("pwa/offline.html").render(context)
     return html

@@ -21,6 +21,7 @@ from starlette.responses import RedirectResponse, Response
 
 from web import cookies
 from web.made_for import made_for
+from web.mobile import app_request
 from web.settings import ROOT, Settings
 from web.signing import signer
 
@@ -52,6 +53,7 @@ def render(
             "flash": flash and flash.sentence,
             "flash_warns": flash is not None and flash.warns,
             "refilled": refilled,
+            "app_path": app_request.path(request, identity),
             "partial": partial,
             "layout": "layouts/partial.html" if partial and not whole_page else "layouts/page.html",
             **(context or {}),

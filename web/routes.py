@@ -34,7 +34,7 @@ from web.bankid import finish as bankid_finish
 from web.bankid import pages as bankid_pages
 from web.bankid import start as bankid_start
 from web.bankid import unlink as bankid_unlink
-from web.mobile import api, description, oauth
+from web.mobile import api, authorize, description, oauth
 from web.mobile import links as mobile_links
 from web.settings import ROOT, Settings
 
@@ -223,6 +223,9 @@ routes: list[BaseRoute] = [
         name="account_events:file",
     ),
     Route("/kund/{customer_number:customer_number}/oversyn", review.Review, name="review"),
+    Route("/oauth/authorize", authorize.Authorize, name="oauth:authorize"),
+    Route("/oauth/byt-anvandare", authorize.SwitchUser, name="oauth:switch_user"),
+    Route("/oauth/webblasaren", authorize.InBrowser, name="oauth:in_browser"),
     Route("/oauth/authorize-challenge", oauth.Challenge, name="oauth:challenge"),
     Route("/oauth/token", oauth.Token, name="oauth:token"),
     Route("/oauth/revoke", oauth.Revoke, name="oauth:revoke"),

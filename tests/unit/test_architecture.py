@@ -117,6 +117,7 @@ def test_development_tools_are_not_loaded_in_production() -> None:
             {
                 "web/kept_form.py",
                 "web/made_for.py",
+                "web/mobile/app_request.py",
                 "web/next_path.py",
                 "web/password_reset.py",
                 "web/rendering.py",

@@ -88,6 +88,7 @@ class State:
             "flash": None,
             "flash_warns": False,
             "refilled": False,
+            "app_path": "",
             "partial": False,
         }
         values = data.with_forms(self.data)

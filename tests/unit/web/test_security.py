@@ -20,6 +20,7 @@ from tortoise import Tortoise
 
 from models import (
     Address,
+    AppCode,
     CustomerAccount,
     EmailLink,
     Invitation,
@@ -56,6 +57,7 @@ from tests.unit.conftest import (
     code,
     plain,
 )
+from tests.unit.web.mobile.phone import Phone
 from web import cookies, next_path
 from web.app import create_app
 from web.customer_pages import CustomerPage
@@ -123,6 +125,13 @@ async def everybody(
     )
     assert page.path == "/registrera/steg-3"
     return Everybody(account, other, visitors, secret, recovery_code)
+
+
+@pytest.fixture
+async def phone(app: Starlette) -> AsyncIterator[Phone]:
+    made = Phone(app)
+    yield made
+    await made.client.aclose()
 
 
 async def rows() -> dict[str, list[dict[str, Any]]]:
@@ -258,10 +267,14 @@ ACCESS: dict[str, tuple[str, str]] = {
     "customer_accounts:switch": ("signed in", ""),
     "customer_accounts:favourite": ("anybody", "signed in"),
     "customer_accounts:add": ("signed in", "signed in"),
+    "oauth:authorize": ("anybody", ""),  # without a request of an app; tests/unit/web/mobile
+    "oauth:switch_user": ("", "anybody"),
+    "oauth:in_browser": ("", "anybody"),
     "mobile:done": ("anybody", ""),  # whoever is sent back to the app
 }  # those of one customer account: tests/unit/web/test_customer_pages.py
 FILES = ("events:file", "account_events:file")  # they are downloaded, and are no pages
-LAST = ("registration:method", "email_links:switch_user", "logout")  # they change who one is
+# They change who one is.
+LAST = ("registration:method", "email_links:switch_user", "oauth:switch_user", "logout")
 
 
 def passes(kind: str, role: str, answer: httpx2.Response) -> bool:
@@ -340,6 +353,19 @@ async def test_looking_changes_no_row(everybody: Everybody, time: Clock) -> None
         for name in GETS:
             _ = await everybody[role].client.get(path_of(route_named(name)))
             assert await rows() == before, f"{role} {name}"
+
+
+async def test_one_page_makes_a_code_for_its_link_and_nothing_else(
+    everybody: Everybody, phone: Phone
+) -> None:
+    before = await rows()
+    for role in ROLES:
+        codes = await AppCode.all().count()
+        await everybody[role].client.get(phone.opens())
+        after = await rows()
+        made = len(after.pop("AppCode")) - codes
+        assert made == (1 if role in SIGNED_IN else 0), role
+        assert after == {name: held for name, held in before.items() if name != "AppCode"}, role
 
 
 FOREIGN: dict[str, dict[str, str]] = {
@@ -624,7 +650,7 @@ STRANGE_COOKIES = [
 
 
 async def test_no_cookie_breaks_anything(app: Starlette) -> None:
-    for name in ("session", "registration", "device", "link", "flash", "login_tab", "kept_form"):
+    for name in get_args(cookies.Name):
         for value in STRANGE_COOKIES:
             for path in (
                 "/",

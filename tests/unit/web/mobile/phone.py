@@ -8,6 +8,7 @@ import secrets
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx2
 from starlette.applications import Starlette
@@ -15,6 +16,8 @@ from starlette.applications import Starlette
 from tests.unit.conftest import PASSWORD, SETTINGS
 
 IOS, ANDROID = "mittprezero-ios", "mittprezero-android"
+BACK = f"{SETTINGS.base_url}/app/klar"
+SCHEME = f"{SETTINGS.app_scheme}:/klar"
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Phone:
     def __init__(self, app: Starlette, client_id: str = IOS) -> None:
         number = next(self._addresses)
         self.client_id, self.address = client_id, f"198.51.{number // 250}.{number % 250 + 1}"
-        self.verifier = secrets.token_urlsafe(32)
+        self.verifier, self.state = secrets.token_urlsafe(32), secrets.token_urlsafe(16)
         self.tokens: dict[str, Any] = {}
         self.client = httpx2.AsyncClient(
             transport=httpx2.ASGITransport(app=app, client=("127.0.0.1", 40000)),
@@ -56,6 +59,20 @@ class Phone:
     def challenge(self) -> str:
         digest = hashlib.sha256(self.verifier.encode()).digest()
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+    def opens(self, **changes: str) -> str:
+        """The path that the app opens in the browser; a parameter that is '' is left out."""
+        asked = {
+            "response_type": "code",
+            "client_id": self.client_id,
+            "redirect_uri": BACK,
+            "state": self.state,
+            "code_challenge": self.challenge,
+            "code_challenge_method": "S256",
+            "device_name": "Annas iPhone",
+            **changes,
+        }
+        return f"/oauth/authorize?{urlencode({k: v for k, v in asked.items() if v})}"
 
     async def post(self, path: str, fields: Any) -> Answer:
         response = await self.client.post(path, data=fields)
