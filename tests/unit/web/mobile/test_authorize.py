@@ -283,6 +283,12 @@ async def test_state_comes_back_to_the_letter(signed_in: Visitor, phone: Phone) 
 # On the way through login or registration
 
 
+async def test_the_login_box_says_what_one_logs_in_to_the_app_with(visitor: Visitor) -> None:
+    page = await visitor.visit("/logga-in")
+
+    assert "Logga in i MittPreZero med samma e-post och lösenord." in page.text
+
+
 async def test_login_leads_back_to_the_app(visitor: Visitor, phone: Phone, anna: User) -> None:
     page = await visitor.visit(phone.opens())
     assert page.path == "/logga-in"
@@ -539,6 +545,14 @@ async def test_registration_by_bankid_and_login_by_it_lead_back(
     await citizen.submit("/logga-ut")
     await citizen.visit(phone.opens())
     await exchange(phone, await citizen.identify())
+
+
+async def test_steg_3_says_what_the_password_is_for(citizen: Customer, phone: Phone) -> None:
+    await citizen.identify(intent="registration")
+    page = await citizen.submit("/registrera/steg-2", **CLAIM)
+
+    assert "för att logga in direkt i appen MittPreZero, eller med e-post" in page.text
+    assert "Utan det öppnar du appen med BankID i webbläsaren" in page.text
 
 
 async def test_whoever_registers_by_a_bankid_that_is_known_is_led_back(
