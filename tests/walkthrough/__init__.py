@@ -12,7 +12,8 @@ or servers, only of the *walk* that it is handed:
         walk.arrive("Logga in")
         ...
 
-- `walk.open(path)` goes to an address, as with a bookmark.
+- `walk.open(path)` goes to an address, as with a bookmark; `walk.open_from_app()` to the one where
+  MittPreZero leads whoever wants to register.
 - `walk.arrive(heading, title=, focus=, refused=)` waits for the page with this h1 and checks its
   frame, its title and what has focus (R1–R4 of the rules for every page). `title` where it differs
   from the h1; `focus` where a field takes it; `refused` where an error summary must be there.

@@ -200,6 +200,33 @@ def register_with_bankid(walk: Walk) -> None:
 
 
 @flow(
+    "registrera-fran-appen",
+    "Registrera dig från appen MittPreZero",
+    points="13",
+    claims="10600002",
+    registers=SAMI,
+)
+def register_from_the_app(walk: Walk) -> None:
+    walk.open_from_app()
+    walk.arrive("Steg 1 av 4: Registrera dig")
+    press(walk, "Registrera dig med E-post", "i webbläsaren, som appen har öppnat")
+    walk.arrive("Steg 2 av 4: Ange kontouppgifter")
+    with walk.quietly():
+        fill_claim(walk)
+        walk.arrive("Steg 3 av 4: Fyll i dina uppgifter")
+        fill_personal_details(walk)
+        press(walk, "Skapa användarkonto")
+        walk.arrive("Steg 4 av 4: Välj om du vill använda dig av tvåfaktorsautentisering")
+        skip_two_factor(walk)
+    walk.arrive("Nu är du klar!")
+    walk.step("Klicka på **Fortsätt till appen**.", link("Fortsätt till appen")).click()
+    walk.arrive("Logga in i MittPreZero")
+    walk.step("Klicka på **Fortsätt till appen**.", link("Fortsätt till appen")).click()
+    walk.arrive("Fortsätt i appen")  # where the app is not installed
+    walk.step("Öppnas inte appen trycker du på **Öppna appen**.", link("Öppna appen")).look()
+
+
+@flow(
     "koppla-bankid",
     "Koppla BankID till sitt konto, och ta bort det",
     logs_in_as=BO,

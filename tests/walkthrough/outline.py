@@ -56,6 +56,9 @@ class _Outline(Walk):
     def open(self, path: str) -> None:
         pass
 
+    def open_from_app(self) -> None:
+        pass
+
     def arrive(
         self,
         heading: str,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from playwright.sync_api import ElementHandle, Error, Locator, Page, expect
 
@@ -106,6 +106,19 @@ class Walk:
 
     def open(self, path: str) -> None:
         self.page.goto(path)
+
+    def open_from_app(self) -> None:
+        """As MittPreZero on iOS opens the browser, for whoever wants to register."""
+        asked = {
+            "response_type": "code",
+            "client_id": "mittprezero-ios",
+            "redirect_uri": f"{self.visitor.base_url}/app/klar",
+            "state": "walkthrough",
+            "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",  # RFC 7636 appendix B
+            "code_challenge_method": "S256",
+            "prompt": "create",
+        }
+        self.open(f"/oauth/authorize?{urlencode(asked)}")
 
     def arrive(
         self,
