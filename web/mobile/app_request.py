@@ -74,7 +74,8 @@ class AppRequest:
     @classmethod
     def waiting(cls, request: Request) -> Self | None:
         """The one that this browser brings along; none that is too old or was tampered with."""
-        return cls.signed(cookies.get(request, "app"), request)
+        kept = cookies.get(request, "app")
+        return cls.signed(kept, request) if kept else None
 
     @classmethod
     def signed(cls, value: str, request: Request) -> Self | None:
