@@ -10,6 +10,8 @@ from tests.e2e import inspection, steps
 from tests.e2e.mitt_pre_zero import ON, App
 from tests.e2e.phone import Phone
 from tests.e2e.portal import Portal
+from tests.e2e.test_pwa import NewPhone, has_worker
+from tests.e2e.test_pwa import new_phone as new_phone
 from tests.e2e.visitor import Visitor
 from tests.e2e.ways import both_ways, with_javascript
 
@@ -64,6 +66,20 @@ def test_a_new_password_leads_back_to_the_app(visitor: Visitor, portal: Portal) 
     steps.on_login_page(page)
     steps.fill_login(page, member.person.email, NEW)
     page.locator("form").get_by_role("button", name="Logga in", exact=True).click()
+
+    app.is_logged_in()
+
+
+def test_with_the_portal_on_the_home_screen_the_app_still_gets_its_code(
+    new_phone: NewPhone, portal: Portal
+) -> None:
+    visitor, member = new_phone(), portal.member()
+    page, app = visitor.page, App(visitor)
+    page.goto("/")
+    has_worker(page)
+    app.open_browser()
+    steps.on_login_page(page)
+    steps.give_password(page, member.person)
 
     app.is_logged_in()
 

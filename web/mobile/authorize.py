@@ -125,12 +125,13 @@ async def _owed(request: Request, user: User, identity: Identity) -> str:
 def _is_visit(request: Request) -> bool:
     """Whether somebody comes to see the page: no picture, frame, script or prefetch gets a code.
 
-    Browsers that say nothing of it are let in.
+    Browsers that say nothing of it are let in. Where the portal's service worker passes the visit
+    on its destination is empty, and the mode, which no script can choose, is still that of a visit.
     """
     headers = request.headers
     return (
         request.method == "GET"
-        and headers.get("sec-fetch-dest", "document") == "document"
+        and headers.get("sec-fetch-dest", "document") in ("document", "empty")
         and headers.get("sec-fetch-mode", "navigate") == "navigate"
         and not any(headers.get(name) for name in ("sec-purpose", "purpose", "x-purpose", "x-moz"))
     )
