@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.message import EmailMessage
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 
@@ -203,11 +204,22 @@ _KINDS = {"document": DocumentState, "frame": FrameState, "part": PartState}
 def states() -> list[State]:
     """All of them, flow by flow as a customer meets them."""
     flows, pages = list(data.shared()["flows"]), data.shared()["order"]
-    found = [state for path in data.files() for state in _states_in(path)]
+    changed = data.SHARED.stat().st_mtime_ns
+    found = [
+        state
+        for path in data.files()
+        for state in _states_in(path, path.stat().st_mtime_ns, changed)
+    ]
     return sorted(found, key=lambda s: (_place(s.flow, flows), _place(s.page, pages)))
 
 
-def _states_in(path: Path) -> Iterator[State]:
+@cache
+def _states_in(path: Path, _changed: int, _shared_changed: int) -> list[State]:
+    """Read again only when its file, or the shared one, has been saved: QR codes take time."""
+    return list(_read(path))
+
+
+def _read(path: Path) -> Iterator[State]:
     name = path.relative_to(data.TEMPLATES).as_posix().removesuffix(data.SUFFIX)
     tables = data.tables(path)
     default = tables.pop("default", {})
