@@ -6,7 +6,6 @@ import pytest
 
 from tests.e2e.conftest import logs, new_visitor, portal, visitor, watch  # noqa: F401 - fixtures
 from tests.e2e.test_gallery import (
-    PAGES,
     STATES,
     in_the_dark,
     in_the_light,
@@ -16,7 +15,7 @@ from tests.e2e.visitor import Visitor
 from tests.e2e.ways import with_javascript
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", dict.fromkeys(state.page for state in STATES))
 @with_javascript
 def test_each_state_is_accessible_and_narrow(visitor: Visitor, name: str) -> None:  # noqa: F811
     page, found = visitor.page, list[str]()
