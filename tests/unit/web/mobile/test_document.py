@@ -16,6 +16,7 @@ from web.app import create_app
 from web.cli.output import period
 from web.mobile import clients
 from web.mobile.client import __main__ as command_line
+from web.mobile.description import description
 from web.settings import ROOT, Settings
 
 DOCUMENT = (ROOT / "docs" / "app.md").read_text()
@@ -150,6 +151,26 @@ def test_every_example_is_json() -> None:
     assert len(examples) > 5
     for example in examples:
         _ = json.loads(example)
+
+
+def test_every_parameter_of_an_address_is_told() -> None:
+    parameters = {
+        parameter["name"]
+        for item in description()["paths"].values()
+        for method, operation in item.items()
+        if method != "parameters"
+        for parameter in operation.get("parameters", [])
+    }
+    assert len(parameters) > 8
+    assert {one for one in parameters if not re.search(f"[`?&]{one}[`=]", DOCUMENT)} == set()
+
+
+def test_the_metadata_is_the_same_as_in_the_description() -> None:
+    path = "/.well-known/oauth-authorization-server"
+    answer = description()["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]
+    (told,) = re.findall(r"```json\n({\n  \"issuer\".*?)```", DOCUMENT, re.DOTALL)
+
+    assert json.loads(told) == answer["example"]
 
 
 def test_each_diagram_is_one_of_who_says_what_to_whom() -> None:

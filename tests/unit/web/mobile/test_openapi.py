@@ -226,7 +226,11 @@ async def test_the_answers_of_the_api_are_as_described(phone: Phone, anna: User)
 
 async def test_the_metadata_is_as_described(phone: Phone) -> None:
     path = "/.well-known/oauth-authorization-server"
-    assert as_described("GET", path, Answer(await phone.client.get(path))) == 200
+    answer = Answer(await phone.client.get(path))
+
+    assert as_described("GET", path, answer) == 200
+    told = DESCRIPTION["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]
+    assert answer.json == told["example"], "nothing is left out"
 
 
 async def test_it_is_public_and_tells_where_this_installation_is(phone: Phone) -> None:
