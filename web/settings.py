@@ -236,7 +236,7 @@ def _check_bankid(settings: Settings) -> None:
 
 
 def _check_app(settings: Settings) -> None:
-    # RFC 8252 section 7.1, RFC 3986 section 3.1. With its dot it is neither http nor javascript.
+    # RFC 8252 §7.1, RFC 3986 §3.1. With its dot it is neither http nor javascript.
     label = "[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
     if not re.fullmatch(rf"(?=[a-z]){label}(?:\.{label})+", settings.app_scheme):
         raise SettingError(

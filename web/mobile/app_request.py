@@ -13,9 +13,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models.app_device import AppDevice
 from web import cookies
-from web.forms import printable
 from web.mobile import clients
 from web.mobile.answers import OAuthError
 from web.mobile.oauth import pkce_error
@@ -66,8 +64,7 @@ class AppRequest:
             redirect_uri,
             state,
             _only(query, "code_challenge"),
-            printable(query.get("device_name", ""))[: AppDevice.LONGEST_NAME].strip()
-            or client.platform,
+            client.device_name(query.get("device_name", "")),
             _only(query, "prompt") == "create",
         )
 
@@ -108,7 +105,7 @@ class AppRequest:
             "code_challenge_method": "S256",
             "device_name": self.device_name,
         }
-        return f"{request.app.url_path_for('oauth:authorize')}?{_query(asked)}"
+        return link(str(request.app.url_path_for("oauth:authorize")), asked)
 
     def is_waiting(self, request: Request) -> bool:
         """Whether it is this one that the browser keeps."""
@@ -130,16 +127,17 @@ def answered(redirect_uri: str, answer: dict[str, str], settings: Settings) -> d
     Beside an https one stands that by the app's own scheme: iOS opens no app by a link that was
     tapped on a page of the same host.
     """
-    query = _query({**answer, "iss": settings.base_url})
+    whole = {**answer, "iss": settings.base_url}
     is_web = redirect_uri.startswith(f"{settings.base_url}/")
     return {
-        "app_link": f"{redirect_uri}?{query}",
-        "scheme_link": f"{settings.app_scheme}:/klar?{query}" if is_web else "",
+        "app_link": link(redirect_uri, whole),
+        "scheme_link": link(clients.own_scheme(settings), whole) if is_web else "",
     }
 
 
-def _query(parts: dict[str, str]) -> str:
-    return urlencode(parts, safe="", quote_via=quote)
+def link(address: str, query: dict[str, str]) -> str:
+    """The address with these parameters, each of which stays one value."""
+    return f"{address}?{urlencode(query, safe='', quote_via=quote)}" if query else address
 
 
 def _only(query: QueryParams, name: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from models.app_device import AppDevice
+from web.forms import printable
 from web.settings import Settings
 
 _LOOPBACK = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}/")  # RFC 8252 §7.3: the port is free
@@ -23,7 +25,12 @@ class MobileClient:
         """Whether it may be answered there: by exact comparison (RFC 9700 §2.1)."""
         if self.is_reference:
             return _LOOPBACK.fullmatch(redirect_uri) is not None
-        return redirect_uri in (f"{settings.base_url}/app/klar", f"{settings.app_scheme}:/klar")
+        return redirect_uri in (f"{settings.base_url}/app/klar", own_scheme(settings))
+
+    def device_name(self, sent: str) -> str:
+        """What a device is called in the list, until its user renames it: as much as there is room
+        for of what the app says, or the phone's system."""
+        return printable(sent)[: AppDevice.LONGEST_NAME].strip() or self.platform
 
 
 _CLIENTS = {
@@ -40,6 +47,11 @@ def find(client_id: str, settings: Settings) -> MobileClient | None:
     """The app with this client_id, if this installation lets it in."""
     client = _CLIENTS.get(client_id)
     return None if client and client.is_reference and not settings.development else client
+
+
+def own_scheme(settings: Settings) -> str:
+    """The address that opens the app by its own scheme."""
+    return f"{settings.app_scheme}:/klar"
 
 
 def named(client_id: str) -> str:

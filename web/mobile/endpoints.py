@@ -53,7 +53,7 @@ class AccountEndpoint(ApiEndpoint):
     def admit(self, principal: AppPrincipal) -> None:
         if not principal.may(self.permission):
             if principal.awaited:
-                raise awaiting()
+                raise _awaiting()
             raise _no_role() if principal.customer_account else _no_access()
         if principal.lacks_two_factor:
             raise _lacks_two_factor()
@@ -69,7 +69,7 @@ def account_of(request: Request) -> ReachedAccount:
     """The customer account of this URL; whoever waits to be let in to it is told so."""
     account = principal_of(request).customer_account
     if account is None:
-        raise awaiting()
+        raise _awaiting()
     return account
 
 
@@ -122,7 +122,7 @@ def _no_role() -> Problem:
     return Problem(403, "administrators-only", "Det här är bara för administratörer.")
 
 
-def awaiting() -> Problem:
+def _awaiting() -> Problem:
     return Problem(
         403,
         "awaiting-approval",

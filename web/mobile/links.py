@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from urllib.parse import quote, urlencode
 
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
@@ -12,12 +11,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from web.bankid.start import is_mobile
+from web.mobile.app_request import link
+from web.mobile.clients import own_scheme
 from web.pages import Page
 from web.rendering import render
 from web.settings import Settings
 
 _CACHE = {"Cache-Control": "public, max-age=3600"}
-# What an authorization answers (RFC 6749 section 4.1.2, RFC 9207), in the characters it may have.
+# What an authorization answers (RFC 6749 §4.1.2, RFC 9207), in the characters it may have.
 _HANDED_OVER = ("code", "state", "iss", "error")
 _VALUE = re.compile(r"[\x20-\x7e]{1,1000}")
 
@@ -63,7 +64,7 @@ class Done(Page):
     async def get(self, request: Request) -> Response:
         answer = _answer(request.query_params)
         context = {
-            "app_link": _app_link(request.app.state.settings.app_scheme, answer),
+            "app_link": link(own_scheme(request.app.state.settings), answer),
             "outcome": _outcome(answer),
             "is_mobile": is_mobile(request),
         }
@@ -73,7 +74,7 @@ class Done(Page):
 def _answer(given: QueryParams) -> dict[str, str]:
     """What the app may be handed; nothing, if it is neither a code nor an error.
 
-    A parameter that stands twice counts as none (RFC 6749 section 3.1): nobody knows which is true.
+    A parameter that stands twice counts as none (RFC 6749 §3.1): nobody knows which is true.
     """
     found = {name: given.getlist(name) for name in _HANDED_OVER}
     answer = {
@@ -82,11 +83,6 @@ def _answer(given: QueryParams) -> dict[str, str]:
         if len(values) == 1 and _VALUE.fullmatch(values[0])
     }
     return answer if "code" in answer or "error" in answer else {}
-
-
-def _app_link(scheme: str, answer: dict[str, str]) -> str:
-    query = urlencode(answer, safe="", quote_via=quote)
-    return f"{scheme}:/klar?{query}" if query else f"{scheme}:/klar"
 
 
 def _outcome(answer: dict[str, str]) -> str:

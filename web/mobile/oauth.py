@@ -15,14 +15,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from models import app_device, app_login, login
-from models.app_device import AppDevice, Grant
+from models.app_device import Grant
 from models.app_login import AppCode, AppLogin
 from models.client import asking
 from models.identity import How
 from models.totp import Verdict
 from models.user import User
 from web import sessions
-from web.forms import Form, password, secret, text
+from web.forms import Form, password, printed, secret, text
 from web.mobile import clients
 from web.mobile.answers import OAuthError, TooManyAttempts, ok
 from web.mobile.clients import MobileClient
@@ -71,7 +71,7 @@ class ChallengeForm(OAuthForm):
     password: str = password()
     otp: str = secret(40)
     auth_session: str = secret(100)
-    device_name: str = text(1000)
+    device_name: str = printed(1000)
     code_challenge: str = text(100)
     code_challenge_method: str = text(20)
 
@@ -84,10 +84,6 @@ class ChallengeForm(OAuthForm):
         if not (self.username and self.password):
             return OAuthError("invalid_request", "username and password are needed.")
         return pkce_error(self.code_challenge, self.code_challenge_method)
-
-    def device(self, client: MobileClient) -> str:
-        """What the device is called in the list, until its user renames it."""
-        return self.device_name[: AppDevice.LONGEST_NAME].strip() or client.platform
 
 
 class Challenge(OAuthEndpoint):
@@ -111,7 +107,7 @@ class Challenge(OAuthEndpoint):
         return await self._go_on(outcome.user, client, form)
 
     async def _go_on(self, user: User, client: MobileClient, form: ChallengeForm) -> Response:
-        name = form.device(client)
+        name = client.device_name(form.device_name)
         if not user.has_two_factor:
             code = await AppCode.issue(
                 user,

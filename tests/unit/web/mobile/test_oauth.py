@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from models import AppDevice, AppToken, Session, User
-from tests.unit.conftest import PASSWORD, Clock, Outbox, code, plain
-from tests.unit.web.mobile.phone import ANDROID, Phone
+from models import AppDevice, AppToken, RecoveryCode, Session, Totp, User, clock, login
+from models.databases import Unavailable
+from tests.unit.conftest import PASSWORD, Clock, Outbox, Visitor, code, plain
+from tests.unit.web.mobile.phone import ANDROID, Answer, Phone
 
 pytestmark = pytest.mark.anyio
 
@@ -28,6 +29,23 @@ async def test_password_then_tokens(phone: Phone, anna: User) -> None:
         "mittprezero-ios",
     )
     assert device.address == phone.address
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("", "iOS"),
+        ("\u202e\0 \n", "iOS"),
+        ("Annas\n\0 mobil ", "Annas mobil"),
+        ("å" * 81, "å" * 80),
+    ],
+)
+async def test_no_name_of_a_phone_hinders_the_login(
+    phone: Phone, anna: User, sent: str, shown: str
+) -> None:
+    tokens = await phone.log_in(device_name=sent)
+
+    assert (await AppDevice.get(public_id=tokens["device_id"])).name == shown
 
 
 async def test_unknown_and_wrong_are_answered_alike(phone: Phone, anna: User) -> None:
@@ -65,6 +83,29 @@ async def test_a_wrong_code_leaves_its_tries_and_its_time(
 
 async def test_the_code_may_come_at_once(phone: Phone, bo: tuple[User, str]) -> None:
     _ = await phone.log_in(username="bo@example.com", otp=code(bo[1]))
+
+
+async def test_a_code_that_was_used_says_so(phone: Phone, bo: tuple[User, str]) -> None:
+    typed = code(bo[1])
+    _ = await phone.log_in(username="bo@example.com", otp=typed)
+
+    again = await phone.ask(username="bo@example.com", otp=typed)
+
+    assert (again.error, again.json["reason"]) == ("insufficient_authorization", "otp_used")
+
+
+async def test_where_codes_are_paused_a_recovery_code_logs_in(
+    phone: Phone, bo: tuple[User, str]
+) -> None:
+    user, secret = bo
+    await Totp.filter(user_id=user.id).update(paused_at=clock.now())
+    (recovery_code, *_) = await RecoveryCode.shown(user.id)
+
+    paused = await phone.ask(username="bo@example.com", otp=code(secret))
+    assert (paused.error, paused.json["reason"]) == ("insufficient_authorization", "otp_paused")
+
+    answer = await phone.ask(auth_session=paused.json["auth_session"], otp=recovery_code)
+    assert (await phone.redeem(answer.json["authorization_code"])).status == 200
 
 
 async def test_of_40_parallel_guesses_5_are_evaluated(
@@ -161,8 +202,8 @@ async def test_of_twenty_who_redeem_a_code_one_gets_it(phone: Phone, anna: User)
         *(phone.redeem(asked.json["authorization_code"]) for _ in range(20))
     )
 
-    assert [answer.status for answer in answers].count(200) <= 1
-    assert await AppDevice.all().count() <= 1
+    assert [answer.status for answer in answers].count(200) == 1
+    assert await AppDevice.all().count() <= 1, "the others may have ended it"
 
 
 async def test_a_code_lives_for_a_minute(phone: Phone, anna: User, time: Clock) -> None:
@@ -195,6 +236,16 @@ async def test_a_refresh_token_that_is_revoked_logs_the_device_out(
 
     assert not await AppDevice.exists()
     assert (await phone.refresh()).error == "invalid_grant"
+
+
+async def test_an_access_token_that_is_revoked_ends_alone(phone: Phone, anna: User) -> None:
+    tokens = await phone.log_in()
+
+    assert (await phone.revoke(tokens["access_token"])).status == 200
+
+    assert (await phone.call("/api/v1/jag")).status == 401
+    phone.tokens = (await phone.refresh()).json
+    assert (await phone.call("/api/v1/jag")).status == 200
 
 
 async def test_what_ends_all_sessions_ends_the_app(phone: Phone, anna: User) -> None:
@@ -240,3 +291,57 @@ async def test_what_is_not_a_login_is_refused(
     answer = await phone.ask(**fields)
 
     assert (answer.status, answer.error) == (400, error)
+
+
+PATHS = ("/oauth/authorize-challenge", "/oauth/token", "/oauth/revoke")
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_no_parameter_may_stand_twice(phone: Phone, path: str) -> None:
+    answer = await phone.post(path, {"client_id": [phone.client_id, phone.client_id]})
+
+    assert (answer.status, answer.error) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_what_is_no_request_of_the_app_is_told_as_json(phone: Phone, path: str) -> None:
+    got = Answer(await phone.client.get(path))
+    assert (got.status, got.error) == (405, "invalid_request")
+    assert got.response.headers["allow"] == "POST"
+    large = await phone.post(path, {"client_id": "x" * 70_000})
+    assert (large.status, large.error) == (413, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    ("trouble", "status"), [(Unavailable("locked"), 503), (RuntimeError("a mistake"), 500)]
+)
+async def test_trouble_of_ours_is_told_as_such(
+    phone: Phone,
+    anna: User,
+    monkeypatch: pytest.MonkeyPatch,
+    trouble: Exception,
+    status: int,
+) -> None:
+    async def fail(*_: object) -> None:
+        raise trouble
+
+    monkeypatch.setattr(login, "check", fail)
+    answer = await phone.ask()
+
+    assert (answer.status, answer.error) == (status, "temporarily_unavailable")
+    assert ("retry-after" in answer.response.headers) is (status == 503)
+
+
+async def test_no_cookie_is_read_at_the_login(phone: Phone, anna: User, visitor: Visitor) -> None:
+    await visitor.log_in()
+    session = visitor.client.cookies["__Host-session"]
+    phone.client.cookies.set("__Host-session", session, domain="minasidor.example", path="/")
+    phone.client.headers["Sec-Fetch-Site"] = "cross-site"
+
+    answer = await phone.ask(password="fel")
+    assert answer.error == "invalid_credentials"
+    tokens = await phone.log_in()
+
+    assert await Session.filter(user_id=anna.id).count() == 1
+    assert (await phone.revoke(tokens["refresh_token"])).status == 200
+    assert (await visitor.get("/kund/100200")).status_code == 200
