@@ -39,7 +39,7 @@ class Paged:
     def showing(cls, request: Request, rows: Sequence[Any], count: int) -> Paged:
         """These, which are the page that is asked for, of so many in all; beyond the last page
         there are none of them, and the way back."""
-        page, pages = skipped(request) // PER_PAGE + 1, max(1, -(-count // PER_PAGE))
+        page, pages = skipped(request) // PER_PAGE + 1, page_count(count)
         return cls(
             rows,
             (page - 1) * PER_PAGE + 1,
@@ -56,6 +56,11 @@ def skipped(request: Request, per_page: int = PER_PAGE) -> int:
     if not 1 <= page <= _LAST_PAGE:
         raise HTTPException(404)
     return (page - 1) * per_page
+
+
+def page_count(count: int, per_page: int = PER_PAGE) -> int:
+    """How many pages so many make; nothing at all makes an empty one."""
+    return max(1, -(-count // per_page))
 
 
 def _address(request: Request, page: int) -> str:

@@ -12,6 +12,9 @@ from starlette.responses import JSONResponse
 _COOKIELESS = ("/oauth/authorize-challenge", "/oauth/token", "/oauth/revoke")
 API = "/api/"
 NO_STORE = {"Cache-Control": "no-store"}
+BROKEN = "Något blev fel i appen. Försök igen."  # not by whoever holds the phone
+NO_ACCESS = "Du har inte åtkomst till det här kundkontot."
+_OURS = "Något gick fel hos oss. Försök igen om en stund."
 
 
 def is_for_app(path: str) -> bool:
@@ -41,7 +44,7 @@ class Refusal(Exception):
 
 
 class OAuthError(Refusal):
-    """An error of RFC 6749 §5.2 and its kin, always 400 unless said otherwise.
+    """400: an error of RFC 6749 §5.2 and its kin.
 
     `description` is for the app's developers, in English; `more` for the app.
     """
@@ -86,27 +89,24 @@ class Problem(Refusal):
 
 # By status; what went wrong is the request, the server, or that it is not there.
 _KINDS = {
-    400: ("malformed", "Något blev fel i appen. Försök igen."),
-    403: ("no-access", "Du har inte åtkomst till det här kundkontot."),
+    400: ("malformed", BROKEN),
+    403: ("no-access", NO_ACCESS),
     404: ("not-found", "Det finns inget här."),
-    405: ("method-not-allowed", "Något blev fel i appen. Försök igen."),
-    413: ("too-large", "Något blev fel i appen. Försök igen."),
-    500: ("server-error", "Något gick fel hos oss. Försök igen om en stund."),
-    503: ("unavailable", "Något gick fel hos oss. Försök igen om en stund."),
+    405: ("method-not-allowed", BROKEN),
+    413: ("too-large", BROKEN),
+    500: ("server-error", _OURS),
+    503: ("unavailable", _OURS),
 }
 
 
 def failure(path: str, status: int, headers: dict[str, str]) -> JSONResponse:
     """The answer where nothing of the app's own was raised: `status` is that of the page."""
-    refusal: Refusal
     if path.startswith(API):
-        refusal = Problem(status, *_KINDS.get(status, _KINDS[500 if status >= 500 else 400]))
-    else:
-        error = "invalid_request" if status < 500 else "temporarily_unavailable"
-        refusal = OAuthError(error, HTTPStatus(status).phrase)
-        refusal.status = status
-    refusal.headers = headers
-    return refusal.response
+        kind, detail = _KINDS.get(status, _KINDS[500 if status >= 500 else 400])
+        return Problem(status, kind, detail, headers).response
+    error = "invalid_request" if status < 500 else "temporarily_unavailable"
+    content = {"error": error, "error_description": HTTPStatus(status).phrase}
+    return Refusal(status, content, headers).response
 
 
 def ok(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> JSONResponse:

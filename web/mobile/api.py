@@ -21,7 +21,8 @@ from models.permission import Permission
 from web import claim, paging, sessions
 from web.claim import ClaimForm
 from web.customer_switch import SearchForm
-from web.forms import Form, printed, text
+from web.devices import NameForm
+from web.forms import text
 from web.mobile import clients, reading
 from web.mobile.answers import NO_STORE, Problem, ok
 from web.mobile.endpoints import AccountEndpoint, ApiEndpoint, account_of, principal_of
@@ -92,7 +93,7 @@ class CustomerAccounts(ApiEndpoint):
                 ],
                 "total": found.count,
                 "page": skip // most + 1,
-                "pages": max(1, -(-found.count // most)),
+                "pages": paging.page_count(found.count, most),
                 "per_page": most,
             }
         )
@@ -146,15 +147,6 @@ class OneCustomerAccount(AccountEndpoint):
         )
 
 
-@dataclass
-class DeviceForm(Form):
-    name: str = printed(AppDevice.LONGEST_NAME)
-
-    def validate(self) -> None:
-        if not self.name:
-            self.errors["name"] = "Ange vad enheten ska heta."
-
-
 class Devices(ApiEndpoint):
     """/api/v1/enheter: where the user is logged in with the app."""
 
@@ -167,10 +159,10 @@ class OneDevice(ApiEndpoint):
     """/api/v1/enheter/{device_id}: another name for it, or logging it out."""
 
     async def patch(self, request: Request) -> Response:
-        form = await reading.body(request, DeviceForm)
+        form = await reading.body(request, NameForm)
         user_id, device_id = principal_of(request).user.id, str(request.path_params["device_id"])
         _ = await AppDevice.rename(user_id, device_id, form.name)
-        device = await AppDevice.get_or_none(user_id=user_id, public_id=device_id)
+        device = await AppDevice.of_user_or_none(user_id, device_id)
         if device is None:
             raise _no_device()
         return ok(_told(request, device))

@@ -14,7 +14,7 @@ from models.client import asking
 from models.identity import ReachedAccount
 from models.permission import Permission
 from web import sessions
-from web.mobile.answers import API, Problem
+from web.mobile.answers import API, NO_ACCESS, Problem
 
 ACCOUNTS = f"{API}v1/kundkonton/{{"  # what one customer account's addresses begin with
 
@@ -115,7 +115,7 @@ def _lacks_two_factor() -> Problem:
 
 
 def _no_access() -> Problem:
-    return Problem(403, "no-access", "Du har inte åtkomst till det här kundkontot.")
+    return Problem(403, "no-access", NO_ACCESS)
 
 
 def _no_role() -> Problem:

@@ -13,18 +13,17 @@ from typing import Any, NoReturn, TypeVar
 from starlette.requests import Request
 
 from web.forms import Form
-from web.mobile.answers import Problem
+from web.mobile.answers import BROKEN, Problem
 
 F = TypeVar("F", bound=Form)
 _JSON = ("application/json", "application/json;charset=utf-8")
-_BROKEN = "Något blev fel i appen. Försök igen."
 
 
 async def body(request: Request, form: type[F]) -> F:
     """The object that was sent, as a valid form. Raises 415, 400 and 422."""
     kind = request.headers.get("content-type", "").lower().replace(" ", "")
     if kind not in _JSON:
-        raise Problem(415, "unsupported-media-type", _BROKEN)
+        raise Problem(415, "unsupported-media-type", BROKEN)
     try:
         sent = json.loads(
             (await request.body()).decode(), object_pairs_hook=_object, parse_constant=_refuse
@@ -70,4 +69,4 @@ def _refuse(constant: str) -> NoReturn:  # NaN and Infinity, which are no JSON
 
 
 def _malformed() -> Problem:
-    return Problem(400, "malformed", _BROKEN)
+    return Problem(400, "malformed", BROKEN)
