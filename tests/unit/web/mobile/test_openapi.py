@@ -260,6 +260,13 @@ async def test_the_page_holds_every_operation_and_every_problem(visitor: Visitor
     assert "$ref" not in page.text
 
 
+async def test_its_looks_are_loaded_where_they_are_needed(visitor: Visitor) -> None:
+    sheet = "css/components/reference.css"
+
+    assert sheet in (await visitor.get("/api")).text
+    assert sheet not in (await visitor.get("/logga-in")).text
+
+
 # Whatever is sent
 
 
