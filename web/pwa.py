@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from web import sessions
 from web.bankid.launch import Browser, Launch
-from web.rendering import static
+from web.rendering import NOTHING_KNOWN, static
 from web.settings import ROOT
 
 _WORKER = ROOT / "static" / "js" / "worker.js"
@@ -85,8 +85,6 @@ async def offline(request: Request) -> Response:
 
 def _offline(request: Request) -> str:
     """The same for all: no cookie is read, so that nothing of anybody's is kept."""
-    nothing = {"identity": None, "app_path": "", "flash": None, "flash_warns": False}
-    nothing |= {"refilled": False, "partial": False}
-    context = {"request": request, "layout": "layouts/page.html", **nothing}
+    context = {"request": request, "layout": "layouts/page.html", **NOTHING_KNOWN}
     html: str = request.app.state.templates.get_template("pwa/offline.html").render(context)
     return html

@@ -27,6 +27,15 @@ from web.signing import signer
 
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 VARY = "HX-Request-Type, Cookie"
+# What every template may ask for, of a visitor of whom nothing is known.
+NOTHING_KNOWN: dict[str, Any] = {
+    "identity": None,
+    "flash": None,
+    "flash_warns": False,
+    "refilled": False,
+    "app_path": "",
+    "partial": False,
+}
 _FLASH_LIFETIME = 300  # seconds
 
 

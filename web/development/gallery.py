@@ -20,7 +20,7 @@ from models import OutgoingMail, keys
 from web.development import gallery_data as data
 from web.development.gallery_bankid import Identification
 from web.development.gallery_data import Table
-from web.rendering import STOCKHOLM
+from web.rendering import NOTHING_KNOWN, STOCKHOLM
 
 PREFIX = "/_galleri"
 _FRAMES = {  # the empty page, or mail, that a macro stands on
@@ -83,15 +83,7 @@ class State:
     def context(self, app: Starlette) -> Table:
         """What `web.rendering.render` gives to every template, and what the state has."""
         request = _request(app, self.data.get("path", self.url))
-        given = {
-            "request": request,
-            "identity": None,
-            "flash": None,
-            "flash_warns": False,
-            "refilled": False,
-            "app_path": "",
-            "partial": False,
-        }
+        given = {"request": request, **NOTHING_KNOWN}
         values = data.with_forms(self.data)
         if changed := values.get("settings"):
             values["settings"] = replace(app.state.settings, **changed)
