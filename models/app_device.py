@@ -243,12 +243,11 @@ class AppPrincipal(Principal):
     """Who is asking with the app."""
 
     device_id: str  # its public one
-    client_id: str
 
 
 # With a customer number: that account, if the user reaches it.
 _RESUME = f"""
-    SELECT d.id AS device_id, d.public_id, d.client_id, d.how, d.created_at, d.seen_at,
+    SELECT d.id AS device_id, d.public_id, d.how, d.created_at, d.seen_at,
            t.created_at AS issued_at, {COLUMNS}
     FROM app_tokens t
     JOIN app_devices d ON d.id = t.device_id
@@ -280,7 +279,6 @@ async def resume(token: str, customer_number: str = "") -> AppPrincipal | None:
         awaited=awaited(row),
         how=How(row["how"]),
         device_id=row["public_id"],
-        client_id=row["client_id"],
     )
 
 

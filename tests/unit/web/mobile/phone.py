@@ -22,7 +22,7 @@ SCHEME = f"{SETTINGS.app_scheme}:/klar"
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back, with what all of the app's answers have in common looked after."""
+    """What came back, read as JSON."""
 
     response: httpx2.Response
 

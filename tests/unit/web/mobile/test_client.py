@@ -9,21 +9,29 @@ import stat
 import webbrowser
 from collections.abc import AsyncIterator
 from pathlib import Path
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urljoin
 
 import httpx2
 import pytest
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
-from models import AppCode, AppDevice, CustomerAccount, User, app_device
-from models.identity import How
-from tests.unit.conftest import PASSWORD, SETTINGS, Clock, Outbox, code, plain, settings
+from models import AppDevice, CustomerAccount, User, app_device
+from tests.unit.conftest import (
+    PASSWORD,
+    SETTINGS,
+    Clock,
+    Outbox,
+    Visitor,
+    an_account,
+    code,
+    plain,
+    settings,
+)
+from tests.unit.page import Page
+from tests.unit.web.mobile.test_authorize import CLAIM, DETAILS, ON, handed_over
 from web.app import create_app
-from web.mobile.answers import Problem, ok
+from web.claim import NO_MATCH
 from web.mobile.client import __main__ as command_line
 from web.mobile.client.protocol import CLIENT_ID, LoggedOut, MittPreZero, Refused
 from web.mobile.client.safe import Safe
@@ -50,32 +58,9 @@ class Network(httpx2.AsyncBaseTransport):
         return response
 
 
-async def _me(request: Request) -> Response:
-    """Stands in for what the portal lacks: who is asking."""
-    token = request.headers["authorization"].removeprefix("Bearer ")
-    principal = await app_device.resume(token)
-    if principal is None:
-        headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-        raise Problem(401, "invalid-token", "Logga in igen.", headers)
-    return ok({"given_name": principal.user.given_name})
-
-
-async def _nothing(_: Request) -> Response:
-    return Response(status_code=404)
-
-
 def a_portal(base_url: str = SETTINGS.base_url) -> Starlette:
-    """One in development, which lets the reference client in.
-
-    What stands last is only reached where the portal has nothing of its own.
-    """
-    app = create_app(settings(env="development", base_url=base_url, bankid_mode="off"))
-    app.router.routes += [
-        Route("/api/v1/jag", _me),
-        Route("/oauth/authorize", _nothing, name="oauth:authorize"),
-        Route("/api", _nothing, name="api"),
-    ]
-    return app
+    """One in development, which lets the reference client in."""
+    return create_app(settings(env="development", base_url=base_url, bankid_mode="off"))
 
 
 @pytest.fixture(autouse=True)
@@ -340,49 +325,46 @@ async def test_logging_out_ends_the_device(client: MittPreZero, safe: Safe, anna
         _ = await client.call("GET", "/api/v1/jag")
 
 
-async def browser(address: str, anna: User, **changes: str) -> dict[str, str]:
-    """What the browser brings back, for an authorization that Anna agreed to."""
-    asked = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
-    assert asked["client_id"] == CLIENT_ID
-    assert asked["response_type"] == "code"
-    assert asked["code_challenge_method"] == "S256"
-    token = await AppCode.issue(
-        anna,
-        How.PASSWORD,
-        client_id=CLIENT_ID,
-        code_challenge=asked["code_challenge"],
-        device_name="Anna",
-        redirect_uri=asked["redirect_uri"],
-    )
-    issuer = address.partition("/oauth/")[0]
-    return {"code": token, "state": asked["state"], "iss": issuer, **changes}
+@pytest.fixture
+async def annas(visitor: Visitor, anna: User) -> Visitor:
+    """Her browser, in which she is logged in."""
+    await visitor.log_in()
+    return visitor
 
 
-async def test_through_the_browser_and_back(client: MittPreZero, anna: User) -> None:
+async def test_registration_leads_through_the_browser_and_back(
+    client: MittPreZero, visitor: Visitor, account: CustomerAccount
+) -> None:
     address = await client.begin_in_browser(BACK, prompt="create")
     assert address.startswith(f"{SETTINGS.base_url}/oauth/authorize?")
-    assert parse_qs(urlsplit(address).query)["prompt"] == ["create"]
+    assert (await visitor.visit(address)).path == "/registrera/steg-1"
+    await visitor.submit("/registrera/steg-1")
+    await visitor.submit("/registrera/steg-2", **CLAIM)
+    await visitor.submit("/registrera/steg-3", **DETAILS)
+    page = await visitor.submit("/registrera/steg-4/hoppa-over")
+    page = await visitor.visit(page.links[ON])
+    assert page.links[ON].startswith(f"{BACK}?code=mzc_")
 
-    await client.finish_in_browser(await browser(address, anna))
+    await client.finish_in_browser(handed_over(page))
 
-    assert (await client.call("GET", "/api/v1/jag"))["given_name"] == "Anna"
+    assert (await client.call("GET", "/api/v1/jag"))["email"] == DETAILS["email"]
 
 
 @pytest.mark.parametrize(
     "changes", [{"state": "of another"}, {"state": ""}, {"iss": "https://evil.example"}]
 )
 async def test_an_answer_to_nothing_that_was_asked_is_refused(
-    client: MittPreZero, network: Network, anna: User, changes: dict[str, str]
+    client: MittPreZero, network: Network, annas: Visitor, changes: dict[str, str]
 ) -> None:
-    answer = await browser(await client.begin_in_browser(BACK), anna, **changes)
+    answer = handed_over(await annas.visit(await client.begin_in_browser(BACK)))
 
     with pytest.raises(Refused, match="Not the answer"):
-        await client.finish_in_browser(answer)
+        await client.finish_in_browser({**answer, **changes})
     assert "/oauth/token" not in network.asked
 
 
-async def test_an_answer_is_taken_once(client: MittPreZero, anna: User) -> None:
-    answer = await browser(await client.begin_in_browser(BACK), anna)
+async def test_an_answer_is_taken_once(client: MittPreZero, annas: Visitor) -> None:
+    answer = handed_over(await annas.visit(await client.begin_in_browser(BACK)))
     await client.finish_in_browser(answer)
 
     with pytest.raises(Refused, match="Not the answer"):
@@ -391,9 +373,9 @@ async def test_an_answer_is_taken_once(client: MittPreZero, anna: User) -> None:
 
 
 async def test_who_says_no_in_the_browser_is_not_logged_in(
-    client: MittPreZero, safe: Safe, anna: User
+    client: MittPreZero, safe: Safe, annas: Visitor
 ) -> None:
-    answer = await browser(await client.begin_in_browser(BACK), anna)
+    answer = handed_over(await annas.visit(await client.begin_in_browser(BACK)))
     no = {"error": "access_denied", "state": answer["state"], "iss": answer["iss"]}
 
     _ = await refused(client.finish_in_browser(no), "access_denied")
@@ -434,6 +416,7 @@ async def test_the_command_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    _ = await an_account("100900", "4435027711", "Andra Bolaget AB")
     typed = [PASSWORD, code(bo[1])]
     monkeypatch.setattr(getpass, "getpass", lambda _: typed.pop(0))
 
@@ -443,15 +426,32 @@ async def test_the_command_line(
     assert await run("me") == 3
     assert await run("login", "bo@example.com") == 0
     assert await run("me") == 0
+    assert await run("accounts", "exempel") == 0
+    typed += ["7711", "0000"]
+    assert await run("add", "100900") == 0
+    assert await run("add", "100900") == 1
+    assert await run("account", "100900") == 0
+    assert await run("account", "1") == 1
+    assert await run("devices") == 0
     assert await run("logout") == 0
     assert await run("me") == 3
     typed.append("fel")
     assert await run("login", "bo@example.com") == 1
 
     told = capsys.readouterr()
-    assert '"given_name": "Bo"' in told.out
+    for part in (
+        '"given_name": "Bo"',
+        '"name": "Exempelbygg AB"',
+        '"name": "Andra Bolaget AB"',
+        '"status": "active"',
+        '"organisation_number": "443502-7711"',
+        '"is_this": true',
+    ):
+        assert part in told.out
     assert told.err.splitlines() == [
         "Log in first.",
+        NO_MATCH,
+        "Du har inte åtkomst till det här kundkontot.",
         "Log in first.",
         "The address or the password is not right.",
     ]
@@ -465,12 +465,15 @@ async def test_the_command_line_comes_back_from_the_browser(
     loop = asyncio.get_running_loop()
 
     async def agree(address: str) -> None:
-        answer = await browser(address, anna)
-        back = parse_qs(urlsplit(address).query)["redirect_uri"][0]
-        async with httpx2.AsyncClient(trust_env=False) as visiting:
-            assert (await visiting.get(f"{back}favicon.ico")).status_code == 200
-            page = await visiting.get(f"{back}?{urlencode(answer)}")
-        assert "back in the app" in page.text
+        """In the browser: she has a user account already, and logs in."""
+        own = {"Sec-Fetch-Site": "same-origin"}
+        async with httpx2.AsyncClient(trust_env=False, headers=own, follow_redirects=True) as it:
+            await it.get(address)
+            fields = {"email": EMAIL, "password": PASSWORD}
+            page = Page(await it.post(f"{served}/logga-in", data=fields))
+            link = page.links[ON]
+            assert (await it.get(urljoin(link, "/favicon.ico"))).status_code == 200
+            assert "back in the app" in (await it.get(link)).text
 
     def opened(address: str) -> bool:
         asyncio.run_coroutine_threadsafe(agree(address), loop)
