@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import ClassVar
 
 from starlette.endpoints import HTTPEndpoint
@@ -29,7 +30,7 @@ class ApiEndpoint(HTTPEndpoint):
 
     async def dispatch(self) -> None:
         request = Request(self.scope, self.receive)
-        token = asking.set(sessions.client(request))
+        token = asking.set(replace(sessions.client(request), is_app=True))
         try:
             request.state.principal = await _identify(request)
             self.admit(request.state.principal)

@@ -267,6 +267,32 @@ async def test_too_many_guesses_are_told_when_to_come_back(phone: Phone, anna: U
     assert int(answer.response.headers["retry-after"]) == 300
 
 
+async def test_wrong_passwords_count_together_with_those_in_a_browser(
+    phone: Phone, visitor: Visitor, anna: User
+) -> None:
+    visitor.client.headers["X-Forwarded-For"] = phone.address
+    for _ in range(5):
+        assert (await phone.ask(password="fel")).error == "invalid_credentials"
+        await visitor.log_in(password="fel")
+
+    assert (await phone.ask()).status == 429
+    assert "för många gånger" in (await visitor.log_in()).text
+
+
+async def test_wrong_codes_count_together_with_those_in_a_browser(
+    phone: Phone, visitor: Visitor, bo: tuple[User, str]
+) -> None:
+    await visitor.log_in("bo@example.com")
+    for _ in range(3):
+        await visitor.submit("/logga-in/kod", code="000000")
+    session = (await phone.ask(username="bo@example.com")).json["auth_session"]
+    for _ in range(2):
+        assert (await phone.ask(auth_session=session, otp="000000")).status == 400
+
+    assert (await phone.ask(auth_session=session, otp=code(bo[1]))).status == 429
+    assert "för många gånger" in (await visitor.submit("/logga-in/kod", code=code(bo[1]))).text
+
+
 @pytest.mark.parametrize(
     ("fields", "error"),
     [
