@@ -152,7 +152,7 @@ def _operation(path: str, method: str, operation: Table, parameters: list[Table]
         operation["description"],
         operation["security"] != [],
         [
-            Field(one["name"], _type(one["schema"]), "required" in one, one["description"])
+            Field(one["name"], _type(_found(one["schema"])), "required" in one, one["description"])
             for one in parameters
         ],
         sent_as,
