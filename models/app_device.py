@@ -19,7 +19,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from models import clock, databases, keys, notice, tokens
-from models.client import Client
+from models.client import Client, asking
 from models.databases import atomic, fetch, moment
 from models.event import Event
 from models.identity import COLUMNS, How, Principal, awaited, reached, signed_in_user
@@ -271,8 +271,9 @@ async def resume(token: str, customer_number: str = "") -> AppPrincipal | None:
     if is_over or not _lives(moment(row["created_at"]), seen):
         return None
     if now - seen >= AppDevice.SEEN_EVERY:
+        used = {"seen_at": now, "address": asking.get().address[:45]}
         with suppress(databases.Unavailable):  # the API is read also while nothing can be written
-            await AppDevice.filter(id=row["device_id"]).update(seen_at=now)
+            await AppDevice.filter(id=row["device_id"]).update(**used)
     return AppPrincipal(
         user=signed_in_user(row),
         customer_account=reached(row),

@@ -228,6 +228,15 @@ async def test_my_devices(annas: Phone, new_phone: Callable[..., Phone], time: C
     assert (second["id"], second["is_this"]) == (annas.tokens["device_id"], False)
 
 
+async def test_a_device_says_where_it_was_used_last(annas: Phone, time: Clock) -> None:
+    time.forward(minutes=1)
+    annas.client.headers["X-Forwarded-For"] = "192.0.2.99"
+    _ = await annas.call(ME)
+
+    (told,) = (await annas.call(DEVICES)).json["devices"]
+    assert (told["address"], told["seen_at"]) == ("192.0.2.99", "2026-03-02T09:01:00Z")
+
+
 @pytest.mark.parametrize(
     ("sent", "kept"), [(" Telefonen \r\n\t", "Telefonen"), ("Anna\0s \u202eås", "Annas ås")]
 )
