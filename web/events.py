@@ -39,7 +39,7 @@ SENTENCES = {
     "two_factor.reset_asked": "Någon med ditt lösenord bad om att återställa "
     "tvåfaktorsautentisering.",
     "two_factor.reset": "Tvåfaktorsautentisering återställdes.",
-    "two_factor.paused": "Koder från appen pausades efter väldigt många fel.",
+    "two_factor.paused": "Koder från autentiseringsappen pausades efter väldigt många fel.",
     "recovery_code.used": "En återställningskod användes.",
     "recovery_codes.renewed": "Nya återställningskoder skapades.",
     "bankid.linked": "BankID kopplades till kontot.",

@@ -36,7 +36,7 @@ NOTICES = {
     "two_factor_on": Notice(
         "Tvåfaktorsautentisering är på",
         "Tvåfaktorsautentiseringen slogs på {at}.",
-        "Från och med nu loggar du in med lösenordet och en engångskod från appen.",
+        "Från och med nu loggar du in med lösenordet och en engångskod från autentiseringsappen.",
     ),
     "two_factor_off": Notice(
         "Tvåfaktorsautentisering är inaktiverad",
@@ -59,7 +59,7 @@ NOTICES = {
     "two_factor_paused": Notice(
         "Engångskoder är pausade på ditt konto",
         "Någon har angett rätt lösenord till ditt konto, men fel engångskod, väldigt många gånger. "
-        "Därför går det inte längre att logga in med engångskoder från appen.",
+        "Därför går det inte längre att logga in med engångskoder från autentiseringsappen.",
         "Använd en av dina återställningskoder när du loggar in, eller klicka på Återställ "
         "tvåfaktorsautentisering efter att du har angett lösenordet.",
     ),
