@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import httpx2
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from models import AppDevice, AppToken, RecoveryCode, Session, Totp, User, clock, login
 from models.databases import Unavailable
-from tests.unit.conftest import PASSWORD, Clock, Outbox, Visitor, code, plain
+from tests.unit.conftest import PASSWORD, SETTINGS, Clock, Outbox, Visitor, code, plain
 from tests.unit.web.mobile.phone import ANDROID, Answer, Phone
+from web.middleware.origin import Origin
 
 pytestmark = pytest.mark.anyio
 
@@ -371,3 +376,24 @@ async def test_no_cookie_is_read_at_the_login(phone: Phone, anna: User, visitor:
     assert await Session.filter(user_id=anna.id).count() == 1
     assert (await phone.revoke(tokens["refresh_token"])).status == 200
     assert (await visitor.get("/kund/100200")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "gets"),
+    [*((path, False) for path in PATHS), ("/api/v1/jag", False), ("/oauth/authorize", True)],
+)
+async def test_cookies_are_taken_off_before_anything_of_the_apps_is_reached(
+    path: str, gets: bool
+) -> None:
+    reached: list[Request] = []
+
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        reached.append(Request(scope))
+        await Response()(scope, receive, send)
+
+    guarded = Origin(inner, base_url=SETTINGS.base_url)
+    transport = httpx2.ASGITransport(app=guarded)
+    async with httpx2.AsyncClient(transport=transport, base_url=SETTINGS.base_url) as client:
+        await client.get(path, headers={"Cookie": "__Host-device=x"})
+
+    assert [bool(request.cookies) for request in reached] == [gets]
