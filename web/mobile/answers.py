@@ -12,7 +12,8 @@ from starlette.responses import JSONResponse
 _COOKIELESS = ("/oauth/authorize-challenge", "/oauth/token", "/oauth/revoke")
 API = "/api/"
 NO_STORE = {"Cache-Control": "no-store"}
-BROKEN = "Något blev fel i appen. Försök igen."  # not by whoever holds the phone
+# Not what whoever holds the phone did is at fault, but the app.
+BROKEN = "Något blev fel i appen. Hjälper det inte att försöka igen? Uppdatera appen."
 NO_ACCESS = "Du har inte åtkomst till det här kundkontot."
 _OURS = "Något gick fel hos oss. Försök igen om en stund."
 

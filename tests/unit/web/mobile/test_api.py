@@ -44,7 +44,7 @@ pytestmark = pytest.mark.anyio
 ME, ACCOUNTS, DEVICES = "/api/v1/jag", "/api/v1/kundkonton", "/api/v1/enheter"
 MINE, OTHERS, NOBODYS = (f"{ACCOUNTS}/{number}" for number in ("100200", "100900", "999999"))
 CLAIM = {"customer_number": "100900", "organisation_suffix": "7711"}
-BROKEN = "Något blev fel i appen. Försök igen."
+BROKEN = "Något blev fel i appen. Hjälper det inte att försöka igen? Uppdatera appen."
 
 
 def api_routes() -> list[Route]:
