@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from web import cookies
+from web import cookies, styles
 from web.made_for import made_for
 from web.mobile import app_request
 from web.settings import ROOT, Settings
@@ -161,7 +161,7 @@ def environment(settings: Settings) -> Environment:
         cache_size=-1,
     )
     made.globals.update(settings=settings, path_for=path_for, static=static, icon=icon)
-    made.globals["made_for"] = made_for
+    made.globals.update(made_for=made_for, styles=styles)
     if settings.live_reload:
         from web.development import live_reload
 

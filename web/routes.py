@@ -27,6 +27,7 @@ from web import (
     pwa,
     registration,
     review,
+    styles,
     two_factor,
     two_factor_reset,
 )
@@ -247,6 +248,7 @@ routes: list[BaseRoute] = [
     Route("/.well-known/change-password", password_reset.well_known),
     Route("/.well-known/assetlinks.json", mobile_links.android, name="mobile:android"),
     Route("/.well-known/apple-app-site-association", mobile_links.ios, name="mobile:ios"),
+    Route("/static/css/portal.css", styles.answer, name="stylesheet"),
     Mount("/static", StaticFiles(directory=ROOT / "static"), name="static"),
 ]
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import tinycss2  # type: ignore[import-untyped]
 from jinja2 import Environment
 
 from tests.unit.stylesheets import CSS, ROOT, named, rules, stylesheets
+from web import styles
+from web.styles import SHEETS
 
 STATIC = ROOT / "static"
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
@@ -32,11 +35,23 @@ def test_every_token_is_used_and_every_one_used_exists() -> None:
     assert not needed - declared, "nobody sets these, and they have no default"
 
 
-def test_every_style_sheet_is_linked() -> None:
-    page = (ROOT / "templates" / "layouts" / "page.html").read_text()
+def test_every_style_sheet_is_one_of_the_joined_or_linked_by_its_page() -> None:
     names = {path.relative_to(CSS).with_suffix("").as_posix() for path in stylesheets()}
-    of_one_page = set(re.findall(r"static\('css/([\w/-]+)\.css'\)", _texts(*TEMPLATES)))
-    assert {name for name in names - of_one_page if f'"{name}"' not in page} == set()
+    alone = set(re.findall(r"static\('css/([\w/-]+)\.css'\)", _texts(*TEMPLATES)))
+    assert len(set(SHEETS)) == len(SHEETS)
+    assert not alone & set(SHEETS), "linked twice"
+    assert alone | set(SHEETS) == names
+
+
+def test_the_style_sheets_say_joined_what_they_say_one_by_one() -> None:
+    """None leaves a block or a comment open, and none counts on where it stands."""
+    each = [tinycss2.parse_stylesheet((CSS / f"{name}.css").read_text()) for name in SHEETS]
+    joined = tinycss2.parse_stylesheet(styles.joined())
+    assert [node.serialize() for node in joined] == [n.serialize() for one in each for n in one]
+    for path in stylesheets():
+        assert not re.search("@import|@charset", path.read_text()), "it counts at the beginning"
+        addresses = re.findall(r"url\(\s*[\"']?([^\"')]*)", path.read_text())
+        assert all(address.startswith("/static/") for address in addresses), named(path)
 
 
 def test_every_icon_is_used() -> None:

@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from models import CustomerAccount, Membership
 from tests.unit.conftest import PASSWORD, Visitor, a_user
 from tests.unit.test_contrast import THEMES
+from web import styles
 from web.settings import ROOT
 
 pytestmark = pytest.mark.anyio
@@ -122,6 +123,16 @@ async def test_another_page_is_another_worker(
     assert (await kept(visitor))["version"] == before
     monkeypatch.setitem(app.state.templates.globals, "static", lambda path: f"/static/{path}?v=2")
     assert (await kept(visitor))["version"] != before
+
+
+async def test_another_style_is_another_worker(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await kept(visitor)
+    monkeypatch.setattr(styles, "digest", lambda: "another")
+    after = await kept(visitor)
+    assert after["version"] != before["version"]
+    assert "/static/css/portal.css?v=another" in after["parts"]
 
 
 @pytest.mark.parametrize(

@@ -320,6 +320,7 @@ def test_every_page_is_in_the_table() -> None:
         "well_known",
         "mobile:android",
         "mobile:ios",
+        "stylesheet",
         "static",
         "oauth:metadata",
         "openapi",
@@ -461,7 +462,7 @@ async def test_every_answer_carries_the_headers_and_only_safe_cookies(
     "path",
     [
         *("/static/js/app.js", "/static/css/tokens.css", "/static/favicon.svg", "/healthz"),
-        *("/manifest.webmanifest", "/sw.js", "/offline"),
+        *("/static/css/portal.css", "/manifest.webmanifest", "/sw.js", "/offline"),
     ],
 )
 async def test_files_carry_the_headers_too(visitor: Visitor, path: str) -> None:

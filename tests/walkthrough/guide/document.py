@@ -126,13 +126,13 @@ def _pages_of(pdf: Path) -> dict[str, int]:
 
 def _tokens() -> str:
     """The portal's own colours and fonts, with the fonts inside: the file needs no network."""
-    folder = ROOT / "static" / "css"
 
     def inside(match: re.Match[str]) -> str:
-        font = base64.b64encode((folder / match[1]).resolve().read_bytes()).decode()
+        font = base64.b64encode((ROOT / match[1]).read_bytes()).decode()
         return f'url("data:font/woff2;base64,{font}")'
 
-    return re.sub(r'url\("([^"]+\.woff2)"\)', inside, (folder / "tokens.css").read_text())
+    tokens = (ROOT / "static" / "css" / "tokens.css").read_text()
+    return re.sub(r'url\("/(static/[^"]+\.woff2)"\)', inside, tokens)
 
 
 def _styles_of_the_invoice() -> str:
