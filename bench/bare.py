@@ -57,13 +57,17 @@ def _customer_context() -> dict[str, Any]:
     )
     other = data.account_of(USER + 1, ACCOUNTS)
     user = SimpleNamespace(
-        name=f"Kim Exempelsson {USER}", email=data.email(USER), email_confirmed=True
+        name=f"Kim Exempelsson {USER}",
+        email=data.email(USER),
+        email_confirmed=True,
+        has_password=True,
     )
     return {
         "layout": "layouts/page.html",
         "partial": False,
         "flash": None,
         "refilled": False,
+        "app_path": "",
         "identity": SimpleNamespace(user=user, customer_account=account),
         "customer_account": {
             "name": account.name,
@@ -97,6 +101,7 @@ def _login_context() -> dict[str, Any]:
         "partial": False,
         "flash": None,
         "refilled": False,
+        "app_path": "",
         "identity": None,
         "form": CredentialsForm(),
         "tab": "e-post",
@@ -104,6 +109,8 @@ def _login_context() -> dict[str, Any]:
         "linking": None,
         "kept": "",
         "ended": False,
+        "bankid": None,
+        "is_mobile": False,
     }
 
 
