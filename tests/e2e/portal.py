@@ -13,13 +13,25 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Protocol
 
 from tests.e2e.people import Citizen, Customer, Member, Person, citizens, customers, people
 
 ROOT = Path(__file__).parents[2]
 _RUN = "import sys; from web.cli import main; sys.exit(main(['run']))"
 _PATIENCE = 30.0  # seconds for the server to come up
+
+
+class Process(Protocol):
+    """What a portal does with its server's process."""
+
+    def poll(self) -> int | None: ...
+
+    def terminate(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
 
 
 class Portal:
@@ -60,14 +72,12 @@ class Portal:
         self._customers = islice(customers(), unclaimed)
         self._people = people("ny")
         self._citizens = citizens()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", _RUN], cwd=self.root, env=self._env, stdout=log, stderr=log
-            )
+            self._process = self._launch(log)
         deadline = time.monotonic() + _PATIENCE
         while not self._answers():
             assert self._process.poll() is None, f"the server exited:\n{self.log.read_text()}"
@@ -141,6 +151,11 @@ class Portal:
         finally:
             connection.close()
         return False
+
+    def _launch(self, log: IO[bytes]) -> Process:
+        return subprocess.Popen(
+            [sys.executable, "-c", _RUN], cwd=self.root, env=self._env, stdout=log, stderr=log
+        )
 
     def _seed(self, unclaimed: int, users: int) -> dict[bool, Iterator[Member]]:
         command: Sequence[str] = (sys.executable, "-m", "tests.e2e.seed")

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import os
 import re
+import select
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +16,7 @@ from contextlib import contextmanager, suppress
 from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlencode, urlsplit
 
 import pytest
@@ -20,11 +26,75 @@ from tests.e2e import steps
 from tests.e2e.authenticator import Authenticator
 from tests.e2e.conftest import PATIENCE
 from tests.e2e.people import Customer, Person
-from tests.e2e.portal import Portal, free_port
+from tests.e2e.portal import Portal, Process, free_port
 from tests.e2e.visitor import Visitor, Watch, Way
 
 _PATIENCE = 60_000  # milliseconds: one click waits for two starts of the server, on a busy machine
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
+
+
+# Three quarters of a start are imports, so it has those, and nothing else. Each line that it reads
+# starts a server, a process of its own, whose number it writes; when that is gone, how it ended.
+_PARENT = """
+import os, sys
+import uvicorn, web.app, web.cli
+for _ in sys.stdin:
+    if not (child := os.fork()):
+        os.dup2(2, 1)
+        sys.exit(web.cli.main(["run"]))
+    print(child, flush=True)
+    print(os.waitpid(child, 0)[1], flush=True)
+"""
+
+
+class OftenKilled(Portal):
+    """One whose server starts quickly: it is forked by a process that never serves."""
+
+    parent: subprocess.Popen[bytes] | None = None
+
+    def _launch(self, log: IO[bytes]) -> Process:
+        self.parent = self.parent or subprocess.Popen(
+            [sys.executable, "-c", _PARENT],
+            cwd=self.root,
+            env=self._env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            bufsize=0,
+        )
+        return Forked(self.parent)
+
+    def stop(self) -> None:
+        super().stop()
+        if self.parent:
+            self.parent.communicate()
+
+
+class Forked:
+    """A process that is another one's child."""
+
+    def __init__(self, parent: subprocess.Popen[bytes]) -> None:
+        assert parent.stdin
+        assert parent.stdout
+        self._told = parent.stdout
+        parent.stdin.write(b"\n")
+        self._pid = int(self._told.readline())
+
+    def poll(self) -> int | None:
+        return self.wait() if self._is_told(0) else None
+
+    def terminate(self) -> None:
+        os.kill(self._pid, signal.SIGTERM)
+
+    def kill(self) -> None:
+        os.kill(self._pid, signal.SIGKILL)
+
+    def wait(self, timeout: float | None = None) -> int:
+        assert self._is_told(timeout), "the server did not end"
+        return int(self._told.readline())
+
+    def _is_told(self, timeout: float | None) -> bool:
+        return bool(select.select([self._told], [], [], timeout)[0])
 
 
 class Interrupter:
@@ -85,7 +155,7 @@ def interrupted(
 ) -> Iterator[tuple[Portal, Interrupter]]:
     port = free_port()
     base_url = f"http://localhost:{port}"
-    portal = Portal(tmp_path_factory.mktemp("crashing"), base_url=base_url, unclaimed=20)
+    portal = OftenKilled(tmp_path_factory.mktemp("crashing"), base_url=base_url, unclaimed=20)
     logs.append(portal.log)
     portal.start()
     interrupter = Interrupter(portal, port)
