@@ -34,6 +34,7 @@ NOTHING_KNOWN: dict[str, Any] = {
     "flash_warns": False,
     "refilled": False,
     "app_path": "",
+    "app_waits": False,
     "partial": False,
 }
 _FLASH_LIFETIME = 300  # seconds
@@ -63,6 +64,7 @@ def render(
             "flash_warns": flash is not None and flash.warns,
             "refilled": refilled,
             "app_path": app_request.path(request, identity),
+            "app_waits": app_request.AppRequest.waiting(request) is not None,
             "partial": partial,
             "layout": "layouts/partial.html" if partial and not whole_page else "layouts/page.html",
             **(context or {}),

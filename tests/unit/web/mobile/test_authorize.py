@@ -34,7 +34,7 @@ from tests.unit.conftest import (
     settings,
 )
 from tests.unit.page import Page
-from tests.unit.web.bankid.customer import Customer
+from tests.unit.web.bankid.customer import IPHONE, Customer
 from tests.unit.web.mobile.phone import ANDROID, BACK, IOS, SCHEME, Phone
 from web.app import create_app
 from web.signing import signer
@@ -520,6 +520,32 @@ async def test_where_one_was_going_comes_first_and_says_how_to_go_on(
     assert "på väg till appen" not in page.response.text
 
 
+async def test_an_earlier_attempt_does_not_take_over_the_page_that_opens_the_app(
+    signed_in: Visitor, phone: Phone
+) -> None:
+    await signed_in.visit(phone.opens(prompt="create"))
+    page = await signed_in.visit("/app/klar?code=a")
+    assert "Du är på väg till appen" not in page.text
+    assert page.tree.find(".//main//form").get("action") == "/oauth/webblasaren"
+
+    await signed_in.post("/oauth/webblasaren")
+    page = await signed_in.visit("/app/klar?code=a")
+    assert page.links["Fortsätt i webbläsaren"] == "/logga-in"
+
+
+async def test_the_pages_on_the_way_say_where_it_leads(visitor: Visitor, phone: Phone) -> None:
+    own = "Logga in i MittPreZero med samma"
+    page = await visitor.visit("/logga-in")
+    assert "till appen" not in page.text
+    assert own in page.text
+
+    page = await visitor.visit(phone.opens())
+    assert "När du har loggat in fortsätter du till appen MittPreZero." in page.text
+    assert own not in page.text
+    page = await visitor.visit("/registrera/steg-1")
+    assert "När du är klar fortsätter du till appen MittPreZero." in page.text
+
+
 # By BankID
 
 
@@ -545,6 +571,19 @@ async def test_registration_by_bankid_and_login_by_it_lead_back(
     await citizen.submit("/logga-ut")
     await citizen.visit(phone.opens())
     await exchange(phone, await citizen.identify())
+
+
+async def test_bankid_brings_nobody_to_safari_beside_the_app(
+    app: Starlette, time: Clock, phone: Phone, anna: User
+) -> None:
+    customer = Customer(app, time, IPHONE)
+    await customer.start(device="same")
+    assert "returnUrl" in customer.order.parameters
+
+    await customer.visit(phone.opens())
+    await customer.start(device="same")
+    assert "returnUrl" not in customer.order.parameters
+    await customer.client.aclose()
 
 
 async def test_steg_3_says_what_the_password_is_for(citizen: Customer, phone: Phone) -> None:
