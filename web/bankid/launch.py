@@ -12,7 +12,8 @@ their place, and be logged in as them.
 The user agent is all we know of a browser, so two cases are taken for something else:
 - Safari on an iPad says that it is on a Mac, and gets a desktop's link, which starts the app too.
 - Browsers on iOS that call themselves Safari word for word (Brave, pages inside of some apps) get
-  Safari's link, and may come back in another browser; that one is told to begin anew.
+  Safari's link, and may come back in another browser; that one is told to begin anew. Of our own
+  app it is known: `in_app`.
 """
 
 from __future__ import annotations
@@ -63,8 +64,13 @@ class Launch:
     browser: Browser
 
     @classmethod
-    def of(cls, user_agent: str) -> Launch:
-        return cls(_browser(user_agent))
+    def of(cls, user_agent: str, *, in_app: bool = False) -> Launch:
+        """`in_app`: MittPreZero waits for what is done here, so the page may be shown inside of it.
+
+        There a page is called Safari and is not: an address would open beside the app that waits.
+        """
+        browser = _browser(user_agent)
+        return cls(Browser.IOS_OTHER if in_app and browser is Browser.IOS_SAFARI else browser)
 
     @property
     def is_mobile(self) -> bool:

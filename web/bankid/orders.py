@@ -17,6 +17,7 @@ from web.bankid import alarm, intents, service
 from web.bankid.client import BankIDError, Completion
 from web.bankid.launch import Launch
 from web.bankid.service import Service
+from web.mobile.app_request import AppRequest
 
 _log = logging.getLogger("minasidor.bankid")
 ERROR = "error."  # before the code of a refusal, where a hint stands otherwise
@@ -33,7 +34,8 @@ async def place(request: Request, flow: BankIDFlow) -> None:
     """Ask BankID for an order. If it gives none, the identification has failed, and says why."""
     bankid, client = _service(request), sessions.client(request)
     nonce = ""
-    if flow.is_same_device and Launch.of(client.user_agent).sends_return_url:
+    launch = Launch.of(client.user_agent, in_app=AppRequest.waiting(request) is not None)
+    if flow.is_same_device and launch.sends_return_url:
         nonce = tokens.new()
     return_url = _return_url(request, flow, nonce) if nonce else ""
     try:

@@ -109,6 +109,14 @@ def test_only_safari_comes_back_by_an_address_of_ours(browser: Browser) -> None:
     assert Launch(browser).sends_return_url == (browser is Browser.IOS_SAFARI)
 
 
+def test_inside_of_the_app_no_browser_does() -> None:
+    safari = f"{LIKE_GECKO} Version/17.5 Mobile/15E148 Safari/604.1"
+    assert Launch.of(safari).sends_return_url
+    launch = Launch.of(safari, in_app=True)
+    assert not launch.sends_return_url
+    assert launch.is_mobile
+
+
 @pytest.mark.parametrize("browser", Browser)
 def test_the_simulator_opens_in_every_browser(browser: Browser) -> None:
     address = Launch(browser).address(TOKEN, app="/_bankid/app")
