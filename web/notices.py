@@ -16,6 +16,7 @@ class Notice:
     happened: str
     more: str = ""
     moments: tuple[str, ...] = field(default=("at",))  # which of the data are points in time
+    by_us: bool = False  # "Var det du?" is no question where it was the portal that did it
 
 
 NOTICES = {
@@ -28,6 +29,7 @@ NOTICES = {
         "En gammal inloggning i {device} användes en gång till {at}. Det kan betyda att någon "
         "annan har kommit över den. Därför har vi loggat ut enheten.",
         "Logga in i appen igen. Händer det fler gånger? Byt lösenord.",
+        by_us=True,
     ),
     "password_changed": Notice(
         "Ditt lösenord är ändrat",

@@ -82,6 +82,8 @@ async def test_a_stolen_token_is_told_of(
     )
     assert "Därför har vi loggat ut enheten." in " ".join(told.split())
     assert "/det-var-inte-jag/" in told
+    assert "Var det du?" not in told, "it was the portal"
+    assert "Tror du att någon annan har loggat in?" in told
 
 
 async def test_what_happened_to_the_app_reads_well_and_is_the_users_own(
