@@ -18,6 +18,7 @@ from models import keys
 from web import rendering
 from web.customer_accounts import Show
 from web.login import Credentials, CredentialsForm
+from web.rendering import NOTHING_KNOWN
 from web.routes import routes
 from web.settings import Settings
 
@@ -63,11 +64,8 @@ def _customer_context() -> dict[str, Any]:
         has_password=True,
     )
     return {
+        **NOTHING_KNOWN,
         "layout": "layouts/page.html",
-        "partial": False,
-        "flash": None,
-        "refilled": False,
-        "app_path": "",
         "identity": SimpleNamespace(user=user, customer_account=account),
         "customer_account": {
             "name": account.name,
@@ -97,12 +95,8 @@ def _customer_context() -> dict[str, Any]:
 
 def _login_context() -> dict[str, Any]:
     return {
+        **NOTHING_KNOWN,
         "layout": "layouts/page.html",
-        "partial": False,
-        "flash": None,
-        "refilled": False,
-        "app_path": "",
-        "identity": None,
         "form": CredentialsForm(),
         "tab": "e-post",
         "next": "",

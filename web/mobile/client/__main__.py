@@ -92,7 +92,7 @@ async def _through_browser(app: MittPreZero, **more: str) -> None:
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         address = await app.begin_in_browser(f"http://127.0.0.1:{port}/", **more)
-        print("Go on in the browser.")
+        print("Go on in the browser. Ctrl+C stops waiting.")
         if not await asyncio.to_thread(webbrowser.open, address):
             print(f"Open it yourself: {address}")
         await app.finish_in_browser(await back)

@@ -483,7 +483,10 @@ async def test_the_command_line_comes_back_from_the_browser(
 
     assert await asyncio.to_thread(command_line.main, ["--url", served, "register"]) == 0
 
-    assert capsys.readouterr().out.splitlines() == ["Go on in the browser.", "Logged in."]
+    assert capsys.readouterr().out.splitlines() == [
+        "Go on in the browser. Ctrl+C stops waiting.",
+        "Logged in.",
+    ]
     assert await AppDevice.exists()
 
 
