@@ -1,6 +1,7 @@
 """Changes are taken from the portal's own pages only: no forged requests (CSRF).
 
-The app sends no Origin. What it talks to takes no cookie instead, which comes to the same.
+The app says nothing of where it comes from. What it talks to takes no cookie instead; and a browser
+that does say so is sent away there too, or any page could spend its visitors' tries at the login.
 """
 
 from __future__ import annotations
@@ -27,14 +28,16 @@ class Origin:
         self.app, self.base_url = app, base_url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and is_for_app(scope["path"]):
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        if for_app := is_for_app(scope["path"]):
             kept = [header for header in scope["headers"] if header[0] != b"cookie"]
             scope = {**scope, "headers": kept}
-        elif (
-            scope["type"] == "http"
-            and scope["method"] not in _SAFE
-            and not self._is_own(Headers(scope=scope))
-        ):
+        headers = Headers(scope=scope)
+        says_nothing = "sec-fetch-site" not in headers and "origin" not in headers
+        is_taken = self._is_own(headers) or (for_app and says_nothing)
+        if scope["method"] not in _SAFE and not is_taken:
             _log.warning(
                 "origin refused",
                 extra={"address": scope["client"][0] if scope.get("client") else ""},

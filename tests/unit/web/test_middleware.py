@@ -88,6 +88,20 @@ async def test_the_portals_own_forms_pass(headers: dict[str, str]) -> None:
     assert (await ask(app, "POST", headers=headers)).status == 200
 
 
+@pytest.mark.parametrize("path", ["/oauth/authorize-challenge", "/oauth/token", "/api/v1/enheter"])
+async def test_the_app_says_nothing_and_passes_but_another_sites_page_does_not(path: str) -> None:
+    app = Origin(echo, base_url="https://minasidor.example")
+    for headers in ({}, SAME, {"origin": "https://minasidor.example"}):
+        assert (await ask(app, "POST", path, headers=headers)).status == 200
+
+    for site in ("cross-site", "same-site"):
+        with pytest.raises(HTTPException, match="origin"):
+            await ask(app, "POST", path, headers={"sec-fetch-site": site})
+    for origin in ("https://evil.example", "null", ""):
+        with pytest.raises(HTTPException, match="origin"):
+            await ask(app, "POST", path, headers={"origin": origin})
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
 async def test_looking_is_free(method: str) -> None:
     app = Origin(echo, base_url="https://minasidor.example")

@@ -298,6 +298,25 @@ async def test_wrong_codes_count_together_with_those_in_a_browser(
     assert "för många gånger" in (await visitor.submit("/logga-in/kod", code=code(bo[1]))).text
 
 
+async def test_no_other_site_spends_its_visitors_tries(
+    phone: Phone, anna: User, visitor: Visitor
+) -> None:
+    # A page that Anna, or somebody in her office, has open: it posts without reading the answer.
+    phone.client.headers.update(
+        {
+            "X-Forwarded-For": visitor.address,
+            "Sec-Fetch-Site": "cross-site",
+            "Sec-Fetch-Mode": "no-cors",
+            "Origin": "https://evil.example",
+        }
+    )
+    for number in range(30):
+        answer = await phone.ask(username=f"{number}@example.com", password="fel")
+        assert (answer.status, answer.error) == (403, "invalid_request")
+
+    assert (await visitor.log_in()).path == "/kund/100200"
+
+
 @pytest.mark.parametrize(
     ("fields", "error"),
     [
