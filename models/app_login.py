@@ -134,9 +134,23 @@ class AppLogin(Model):
     def tries_left(self) -> int:
         return max(0, self.MOST_TRIES - self.tries)
 
-    async def complete(self) -> bool:
-        """Use it up. Of several at once exactly one gets True."""
-        return await AppLogin.filter(id=self.id).delete() == 1
+    async def complete(self) -> str | None:
+        """Use it up, now that the code is proven, for an authorization code.
+
+        Of several at once exactly one gets it. None, too, when all logins were ended a moment
+        before: a reset of two-factor leaves nothing to whoever has the old app.
+        """
+        async with atomic():
+            await User.lock(self.user_id)
+            if not await AppLogin.filter(id=self.id).delete():
+                return None
+            return await AppCode.issue(
+                self.user,
+                How.PASSWORD_AND_CODE,
+                client_id=self.client_id,
+                code_challenge=self.code_challenge,
+                device_name=self.device_name,
+            )
 
 
 class AppCode(Model):

@@ -137,15 +137,9 @@ class Challenge(OAuthEndpoint):
                 reason=_REASONS.get(answer.verdict, "otp_invalid"),
                 tries_left=half.tries_left,
             )
-        if not await half.complete():
+        code = await half.complete()
+        if code is None:
             raise _no_session()
-        code = await AppCode.issue(
-            half.user,
-            How.PASSWORD_AND_CODE,
-            client_id=half.client_id,
-            code_challenge=half.code_challenge,
-            device_name=half.device_name,
-        )
         return ok({"authorization_code": code})
 
 

@@ -430,6 +430,33 @@ async def test_a_login_at_the_moment_of_a_freeze_leaves_nothing(anna: User, time
         await User.filter(id=anna.id).update(frozen_at=None)
 
 
+async def test_a_code_of_the_old_app_at_the_moment_of_a_reset_logs_nobody_in(
+    anna: User, time: Clock
+) -> None:
+    _, half = await AppLogin.start(anna, IOS, OF_VERIFIER, "Tjuvens telefon")
+    assert half
+    is_begun, is_asked = asyncio.Event(), asyncio.Event()
+
+    async def reset() -> None:
+        async with atomic():  # as `two_factor_reset.resetting`: first the lock, the logins at last
+            await User.lock(anna.id)
+            is_begun.set()
+            await is_asked.wait()
+            await asyncio.sleep(0.2)
+            await Session.end_all(anna.id)
+
+    async def log_in() -> Grant | None:
+        await is_begun.wait()
+        is_asked.set()
+        code = await half.complete()
+        return await redeem(code) if code else None
+
+    _, grant = await asyncio.gather(reset(), log_in())
+
+    await nothing_is_left([grant])
+    assert not await AppCode.exists()
+
+
 async def test_all_that_touches_a_device_at_once_comes_to_an_end(anna: User, time: Clock) -> None:
     """Each takes its locks in the same order, so that none waits for another in a circle."""
     for _ in range(3):
