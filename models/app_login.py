@@ -33,6 +33,8 @@ _log = logging.getLogger("minasidor.app")
 
 _IS_AS_CHECKED = """
     UPDATE users SET id = id WHERE id = ? AND password_changed_at = ? AND frozen_at IS NULL"""
+# The way through the browser takes an hour at most: from then on nobody is only registering.
+_REGISTERING = timedelta(hours=1)
 _SESSION_STANDS = "UPDATE sessions SET id = id WHERE id = ? AND user_id = ?"
 # As at a login in a browser (`models/session.py`): not whose password was changed, who was frozen,
 # has closed the account or turned two-factor on since it was checked.
@@ -256,15 +258,25 @@ class AppCode(Model):
                 return None
             if not await execute(_CAME_IN, *guard):
                 return None
+            is_expected = self._ends_registration and not await AppDevice.exists(user_id=user.id)
             grant = await AppDevice.begin(
                 user.id, self.client_id, self.device_name, self.how, client
             )
             await AppCode.filter(id=self.id).update(device_id=grant.device.id)
             await Event.record("login", user_id=user.id, how=self.how, app=self.client_id)
-            if not self.how.is_registration:
+            if not is_expected:
                 await unusual.tell(user, client, app=self.client_id)
         _log.info("app.login", extra={"user": user.id, "how": self.how, "address": client.address})
         return grant
+
+    @property
+    def _ends_registration(self) -> bool:
+        """Whether whoever just registered goes on to the app: of that alone nobody need be told.
+
+        The browser's session counts as that of the registration for weeks.
+        """
+        age = clock.now() - self.user.created_at
+        return self.how.is_registration and age < _REGISTERING
 
     async def _came_again(self) -> None:
         if self.device_id is None:

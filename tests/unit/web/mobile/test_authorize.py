@@ -15,6 +15,7 @@ from models import (
     AppDevice,
     CustomerAccount,
     Invitation,
+    OutgoingMail,
     Role,
     Session,
     TwoFactor,
@@ -584,6 +585,32 @@ async def test_bankid_brings_nobody_to_safari_beside_the_app(
     await customer.start(device="same")
     assert "returnUrl" not in customer.order.parameters
     await customer.client.aclose()
+
+
+async def test_only_the_app_that_a_registration_ends_in_is_not_told_of(
+    visitor: Visitor, new_phone: Callable[..., Phone], account: CustomerAccount, time: Clock
+) -> None:
+    told = OutgoingMail.filter(kind="new_device")
+    phone, other, later = (new_phone() for _ in range(3))
+    await visitor.visit(phone.opens(prompt="create"))
+    await visitor.submit("/registrera/steg-1")
+    await visitor.submit("/registrera/steg-2", **CLAIM)
+    await visitor.submit("/registrera/steg-3", **DETAILS)
+    page = await visitor.submit("/registrera/steg-4/hoppa-over")
+    await exchange(phone, await visitor.visit(page.links[ON]))
+    assert not await told.count()
+
+    # Whoever finds the browser open, a moment later: what they log in would last for a year.
+    await exchange(other, await visitor.visit(other.opens()))
+    assert await told.count() == 1
+
+    await AppDevice.all().delete()
+    for _ in range(8):
+        time.forward(hours=20)
+        await visitor.visit("/kund/100200")
+    await visitor.visit(later.opens())
+    await exchange(later, await visitor.submit("/bekrafta-dig", password=PASSWORD))
+    assert await told.count() == 2
 
 
 async def test_steg_3_says_what_the_password_is_for(citizen: Customer, phone: Phone) -> None:
