@@ -587,6 +587,18 @@ async def test_bankid_brings_nobody_to_safari_beside_the_app(
     await customer.client.aclose()
 
 
+async def test_who_is_locked_out_of_the_app_by_a_stranger_comes_in_by_a_known_browser(
+    signed_in: Visitor, phone: Phone, new_phone: Callable[..., Phone]
+) -> None:
+    await signed_in.submit("/logga-ut")
+    for _ in range(20):
+        await new_phone().ask(password="fel")
+    assert (await phone.ask()).status == 429
+
+    await signed_in.visit(phone.opens())
+    await exchange(phone, await signed_in.log_in())
+
+
 async def test_only_the_app_that_a_registration_ends_in_is_not_told_of(
     visitor: Visitor, new_phone: Callable[..., Phone], account: CustomerAccount, time: Clock
 ) -> None:
