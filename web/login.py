@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from models import BankIDIdentity, EmailLink, Registration, Totp, TwoFactor, User, login
 from models.bankid_identity import Person
+from models.databases import atomic
 from models.email_link import Purpose
 from models.identity import How
 from models.session import LoginChallenge, authenticated_again
@@ -161,14 +162,8 @@ class Code(Page):
         form = await CodeForm.read(request)
         if form.is_valid():
             answer = await Totp.accepts(challenge.user_id, form.code)
-            if answer.is_right and await challenge.complete():
-                return await complete(
-                    request,
-                    challenge.user,
-                    How.PASSWORD_AND_CODE,
-                    remembered=challenge.remembered,
-                    path=challenge.next_path,
-                )
+            if answer.is_right and (response := await self._log_in(request, challenge)):
+                return response
             _log.info(
                 "login.code_failed", extra={"user": challenge.user_id, "verdict": answer.verdict}
             )
@@ -178,6 +173,22 @@ class Code(Page):
             form.errors["code"] = code_error(answer)
         context = {"form": form, "email": challenge.user.email}
         return render(request, self.template, context, status_code=422, secret=True)
+
+    @staticmethod
+    async def _log_in(request: Request, challenge: LoginChallenge) -> Response | None:
+        """On to where the user belongs; None if the half-login was used, or ended, meanwhile."""
+        # In one: a reset of two-factor in between would leave a session to who has the old app.
+        async with atomic():
+            await User.lock(challenge.user_id)
+            if not await challenge.complete():
+                return None
+            return await complete(
+                request,
+                challenge.user,
+                How.PASSWORD_AND_CODE,
+                remembered=challenge.remembered,
+                path=challenge.next_path,
+            )
 
     async def _challenge(self, request: Request) -> LoginChallenge:
         if request.state.identity:

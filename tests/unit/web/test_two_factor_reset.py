@@ -27,6 +27,7 @@ from models import (
     password_reset,
     two_factor_reset,
 )
+from models.databases import atomic
 from models.email_link import Purpose
 from models.notice import tell
 from models.totp import Answer, State, Verdict
@@ -608,6 +609,29 @@ async def test_what_was_decided_a_moment_before_undoes_the_reset(
     assert await RecoveryCode.filter(user_id=anna.id).count() == 10
     assert not await OutgoingMail.exists(kind="two_factor_reset")
     assert await LoginChallenge.exists(id=one.id), "all or nothing"
+
+
+async def test_a_code_of_the_old_app_at_the_moment_of_a_reset_logs_nobody_in(
+    visitor: Visitor, anna: User, old: str
+) -> None:
+    await visitor.log_in()
+    is_begun = asyncio.Event()
+
+    async def reset() -> None:
+        async with atomic():  # as `two_factor_reset.resetting`: first the lock, the logins at last
+            await User.lock(anna.id)
+            is_begun.set()
+            await asyncio.sleep(0.3)
+            await Session.end_all(anna.id)
+
+    async def log_in() -> Page:
+        await is_begun.wait()
+        return await visitor.submit("/logga-in/kod", code=code(old))
+
+    _, page = await asyncio.gather(reset(), log_in())
+
+    assert page.path == "/logga-in"
+    assert not await Session.exists()
 
 
 async def test_all_that_touches_it_at_once_waits_in_one_order(anna: User, old: str) -> None:
