@@ -8,13 +8,13 @@ from models import clock, closing, email_change, limits, notice, password_change
 from models.bankid_identity import BankIDIdentity
 from models.claim import prove
 from models.client import Client
-from models.databases import atomic
+from models.databases import atomic, execute
 from models.email_link import EmailLink, Purpose
 from models.event import Event
 from models.membership import Membership, revoke_invitations_of
 from models.outgoing_mail import OutgoingMail
 from models.recovery_code import RecoveryCode
-from models.session import Session
+from models.session import KnownDevice, Session
 from models.user import User, email_key
 
 
@@ -47,10 +47,11 @@ async def proves_ownership(user: User, numbers: tuple[str, str], client: Client)
     )
 
 
-async def finish(link: EmailLink, password_hash: str) -> bool:
+async def finish(link: EmailLink, password_hash: str, device: str = "") -> bool:
     """Use the link up and set the password. Of several at once exactly one gets True.
 
-    Two-factor stays as it is, and nobody is logged in.
+    Two-factor stays as it is, and nobody is logged in. But the browser, by its cookie `device`, is
+    a known one from now on: a stranger who keeps guessing would else hold the login shut.
     """
     assert link.user is not None  # noqa: S101 - a link of nobody's is dead
     user = link.user
@@ -66,6 +67,8 @@ async def finish(link: EmailLink, password_hash: str) -> bool:
             if not await password_change.replace(user, password_hash, by_mail=True):
                 raise _TooLate
             await Session.end_all(user.id)
+            for sql, values in KnownDevice.remembering(user.id, device):
+                await execute(sql, *values)
             await Event.record("password.reset", user=user)
             await notice.tell(user, "password_changed")
         return True

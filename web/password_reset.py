@@ -100,7 +100,8 @@ class NewPassword(Page):
         if form.failed:
             return await self._page(request, user, form, 422)
         password_hash = await passwords.hashed(form.password)
-        if not await password_reset.finish(link, password_hash):
+        device = sessions.known_client(request).device
+        if not await password_reset.finish(link, password_hash, device):
             return redirect(request, "password_reset:new_password")  # which says why
         response = redirect(
             request,
@@ -110,6 +111,7 @@ class NewPassword(Page):
         )
         for name in ("link", "session", "asked"):
             cookies.delete(response, request, name)
+        cookies.set(response, request, "device", device, max_age=cookies.DEVICE_LIFETIME)
         return response
 
     async def _check_password(self, request: Request, user: User, form: NewPasswordForm) -> None:

@@ -231,6 +231,19 @@ async def test_a_claim_of_a_customer_that_is_not_theirs_proves_nothing(
     assert "Uppgifterna stämmer inte överens." in page.alert
 
 
+async def test_after_a_reset_a_stranger_no_longer_holds_the_login_shut(
+    visitor: Visitor, new_visitor: Callable[[], Visitor], anna: User, outbox: Outbox
+) -> None:
+    for _ in range(20):
+        await new_visitor().log_in(password="gissning")
+    assert "för många gånger" in (await visitor.log_in()).text
+    await opened(visitor, outbox)
+    await visitor.submit(NEW_PASSWORD, password=NEW)
+
+    assert (await visitor.log_in(password=NEW)).path == "/kund/100200"
+    assert "för många gånger" in (await new_visitor().log_in(password=NEW)).text
+
+
 async def test_a_bad_password_spends_nothing_of_the_claims_limits(
     visitor: Visitor, mistyped: User, outbox: Outbox
 ) -> None:

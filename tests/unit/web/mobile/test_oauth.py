@@ -386,7 +386,6 @@ async def test_no_cookie_is_read_at_the_login(phone: Phone, anna: User, visitor:
     await visitor.log_in()
     session = visitor.client.cookies["__Host-session"]
     phone.client.cookies.set("__Host-session", session, domain="minasidor.example", path="/")
-    phone.client.headers["Sec-Fetch-Site"] = "cross-site"
 
     answer = await phone.ask(password="fel")
     assert answer.error == "invalid_credentials"
