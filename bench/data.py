@@ -209,7 +209,7 @@ async def _fill_postgresql(url: str, accounts: int) -> None:
         await connection.copy_records_to_table(table, records=rows, columns=names)
     for table in ("customer_accounts", "users"):
         await connection.execute(
-            f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}"  # noqa: S608
+            f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}"  # noqa: S608 - ours
         )
     await connection.execute("VACUUM ANALYZE")
     await connection.close()

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("minasidor.app")
 
-_IS_AS_CHECKED = """
-    UPDATE users SET id = id WHERE id = ? AND password_changed_at = ? AND frozen_at IS NULL"""
 # The way through the browser takes an hour at most: from then on nobody is only registering.
 _REGISTERING = timedelta(hours=1)
 _SESSION_STANDS = "UPDATE sessions SET id = id WHERE id = ? AND user_id = ?"
@@ -94,7 +92,7 @@ class AppLogin(Model):
         that."""
         token = "mzs_" + tokens.new()
         async with atomic():
-            if not await execute(_IS_AS_CHECKED, user.id, user.password_changed_at):
+            if not await user.is_as_checked():
                 return token, None
             login = await cls.create(
                 token_hash=tokens.hashed(token),
@@ -208,10 +206,10 @@ class AppCode(Model):
         session ended meanwhile."""
         token = "mzc_" + tokens.new()
         async with atomic():
-            is_as_checked = await execute(_IS_AS_CHECKED, user.id, user.password_changed_at)
-            if is_as_checked and session_id is not None:
-                is_as_checked = await execute(_SESSION_STANDS, session_id, user.id)
-            if is_as_checked:
+            stands = await user.is_as_checked()
+            if stands and session_id is not None:
+                stands = await execute(_SESSION_STANDS, session_id, user.id) > 0
+            if stands:
                 _ = await cls.create(
                     token_hash=tokens.hashed(token),
                     user_id=user.id,

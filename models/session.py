@@ -12,7 +12,7 @@ from tortoise.models import Model
 
 from models import app_login, clock, databases, keys, login_notices, tokens
 from models.client import Client
-from models.databases import Statement, atomic, execute, execute_all, execute_if, fetch, moment
+from models.databases import Statement, atomic, execute_all, execute_if, fetch, moment
 from models.email_link import EmailLink
 from models.event import Event
 from models.identity import COLUMNS, How, Principal, awaited, reached, signed_in_user
@@ -134,10 +134,6 @@ class Session(Model):
         return ended + await app_login.end_all(user_id)
 
 
-_IS_AS_CHECKED = """
-    UPDATE users SET id = id WHERE id = ? AND password_changed_at = ? AND frozen_at IS NULL"""
-
-
 class LoginChallenge(Model):
     """The half-login: the password was right, the code is still to come."""
 
@@ -175,7 +171,7 @@ class LoginChallenge(Model):
         """
         token = tokens.new()
         async with atomic():
-            if await execute(_IS_AS_CHECKED, user.id, user.password_changed_at):
+            if await user.is_as_checked():
                 _ = await cls.create(
                     token_hash=tokens.hashed(token),
                     user_id=user.id,

@@ -26,6 +26,10 @@ class TwoFactor(StrEnum):
     ON = "on"
 
 
+_IS_AS_CHECKED = """
+    UPDATE users SET id = id WHERE id = ? AND password_changed_at = ? AND frozen_at IS NULL"""
+
+
 class User(Model):
     """An användarkonto: who logs in, with what, and what of it is proven."""
 
@@ -79,6 +83,12 @@ class User(Model):
     async def lock(user_id: int) -> None:
         """Take the user's row until the transaction ends: first, so that nobody deadlocks."""
         await execute("UPDATE users SET id = id WHERE id = ?", user_id)
+
+    async def is_as_checked(self) -> bool:
+        """Whether the password is still the one that this user was read with, and nobody froze
+        them. In a transaction that holds until it ends: the row is taken."""
+        same = (self.id, self.password_changed_at)
+        return await execute(_IS_AS_CHECKED, *same) > 0
 
     @classmethod
     async def is_staying(cls, user_id: int) -> bool:
