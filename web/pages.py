@@ -5,7 +5,6 @@ from typing import ClassVar
 from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
 
-from models.client import asking
 from web import sessions
 from web.forms import Form
 
@@ -20,12 +19,9 @@ class Page(HTTPEndpoint):
     async def dispatch(self) -> None:
         request = Request(self.scope, self.receive)
         request.state.identity = await sessions.identify(request)
-        token = asking.set(sessions.client(request))
-        try:
+        with sessions.answering(request):
             await self.admit(request)
             await super().dispatch()
-        finally:
-            asking.reset(token)
 
     async def admit(self, request: Request) -> None:
         """Raise what whoever may not come here gets instead; before `get` and `post` alike."""

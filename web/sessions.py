@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from models import session as sessions
 from models import tokens
-from models.client import Client
+from models.client import Client, asking
 from models.identity import How
 from models.session import Identity, Session
 from models.user import User
 from web import cookies
+from web.mobile.answers import is_for_app
 
 
 async def identify(request: Request) -> Identity | None:
@@ -34,7 +39,18 @@ def client(request: Request) -> Client:
         address=request.client.host if request.client else "",
         user_agent=request.headers.get("user-agent", ""),
         device=cookies.get(request, "device"),
+        is_app=is_for_app(request.url.path),
     )
+
+
+@contextmanager
+def answering(request: Request) -> Iterator[None]:
+    """Meanwhile the models know whose request it is."""
+    token = asking.set(client(request))
+    try:
+        yield
+    finally:
+        asking.reset(token)
 
 
 async def start(request: Request, user: User, how: How, *, remembered: bool) -> str:
@@ -61,7 +77,7 @@ def known_client(request: Request) -> Client:
         return found
     if not hasattr(request.state, "new_device"):
         request.state.new_device = tokens.new()
-    return Client(found.address, found.user_agent, request.state.new_device)
+    return replace(found, device=request.state.new_device)
 
 
 async def end(request: Request) -> None:

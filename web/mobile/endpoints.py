@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import ClassVar
 
 from starlette.endpoints import HTTPEndpoint
@@ -11,7 +10,6 @@ from starlette.requests import Request
 
 from models import app_device
 from models.app_device import AppPrincipal
-from models.client import asking
 from models.identity import ReachedAccount
 from models.permission import Permission
 from web import sessions
@@ -30,13 +28,10 @@ class ApiEndpoint(HTTPEndpoint):
 
     async def dispatch(self) -> None:
         request = Request(self.scope, self.receive)
-        token = asking.set(replace(sessions.client(request), is_app=True))
-        try:
+        with sessions.answering(request):
             request.state.principal = await _identify(request)
             self.admit(request.state.principal)
             await super().dispatch()
-        finally:
-            asking.reset(token)
 
     def admit(self, principal: AppPrincipal) -> None:
         """Raise what whoever may not come here gets instead; before all methods alike."""

@@ -8,7 +8,7 @@ every request and answer.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
@@ -17,7 +17,6 @@ from starlette.responses import JSONResponse, Response
 from models import app_device, app_login, login
 from models.app_device import Grant
 from models.app_login import AppCode, AppLogin
-from models.client import asking
 from models.identity import How
 from models.totp import Verdict
 from models.user import User
@@ -36,11 +35,8 @@ class OAuthEndpoint(HTTPEndpoint):
     """An address of the app's login. No cookie gets here (`web/middleware/origin.py`)."""
 
     async def dispatch(self) -> None:
-        token = asking.set(replace(sessions.client(Request(self.scope)), is_app=True))
-        try:
+        with sessions.answering(Request(self.scope)):
             await super().dispatch()
-        finally:
-            asking.reset(token)
 
 
 @dataclass
