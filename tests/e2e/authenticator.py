@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import time
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pyotp
-import zxingcpp
-from PIL import Image
+
+from tests import qr
 
 _PERIOD = 30  # seconds
 _MARGIN = 5  # seconds in which a typed code surely reaches the server
@@ -22,9 +21,7 @@ class Authenticator:
     @classmethod
     def scan(cls, screenshot: bytes) -> Authenticator:
         """Add the account whose QR code is seen in the picture of a page."""
-        # Not every app reads white on black, so this one does not either.
-        codes = zxingcpp.read_barcodes(Image.open(io.BytesIO(screenshot)), try_invert=False)
-        texts = {code.text for code in codes}  # one and the same may be found twice
+        texts = qr.texts(screenshot)
         assert len(texts) == 1, f"{len(texts)} QR codes in the picture"
         address = urlsplit(texts.pop())
         values = parse_qs(address.query)

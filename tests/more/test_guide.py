@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pypdf
 import pytest
-import zxingcpp
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from PIL import Image
 from playwright.sync_api import Browser, Page
 from pypdf.generic import ArrayObject, BooleanObject, Destination, DictionaryObject, IndirectObject
 
+from tests import qr
 from tests.walkthrough.controls import BANNER, link
 from tests.walkthrough.guide import pictures
 from tests.walkthrough.guide.__main__ import read_settings
@@ -135,7 +135,7 @@ def test_nobody_can_scan_a_code_off_the_paper(guide: Guide) -> None:
     for chapter in guide.written.chapters:
         for scene in chapter.scenes:
             picture = Image.open(guide.written.index.parent / "bilder" / scene.picture.name)
-            assert not zxingcpp.read_barcodes(picture, try_invert=True), scene.heading
+            assert not qr.texts(picture, try_invert=True), scene.heading
             stamped += len(scene.picture.examples)
     assert stamped >= 3, "QR code, key and recovery codes"
 
