@@ -8,7 +8,7 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import asyncpg
 from tortoise.context import TortoiseContext
@@ -16,19 +16,28 @@ from tortoise.context import TortoiseContext
 from models import databases
 
 POSTGRESQL = os.environ.get("MINASIDOR_TEST_DATABASE_URL", "")
+# For processes that write at once: in SQLite whoever has committed is the first to go on, and on a
+# slow disk (10 ms a commit, as measured) one of the others waits longer than the portal would.
+PATIENT: dict[str, int] = {} if POSTGRESQL else {"busy_timeout": 60_000}
 
 
 @asynccontextmanager
-async def fresh_database(folder: Path) -> AsyncIterator[str]:
-    """The URL of a new SQLite file, or of a new database in the test PostgreSQL."""
+async def fresh_database(folder: Path, **options: object) -> AsyncIterator[str]:
+    """The URL of a new SQLite file, or of a new database in the test PostgreSQL.
+
+    `options`: of the connection.
+    """
     name = f"test_{uuid.uuid4().hex}"
+    query = urlencode(options)
     if not POSTGRESQL:
-        yield f"sqlite://{folder / name}.sqlite3"
+        yield f"sqlite://{folder / name}.sqlite3" + (f"?{query}" if query else "")
         return
     server = await asyncpg.connect(POSTGRESQL)
     try:
         await server.execute(f"CREATE DATABASE {name}")
-        yield urlsplit(POSTGRESQL)._replace(path=f"/{name}").geturl()
+        url = urlsplit(POSTGRESQL)
+        query = "&".join(filter(None, (url.query, query)))
+        yield url._replace(path=f"/{name}", query=query).geturl()
         await server.execute(f"DROP DATABASE {name} WITH (FORCE)")
     finally:
         await server.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,6 +14,7 @@ from itertools import count
 from typing import Any
 
 import httpx2
+import hypothesis
 import pyotp
 import pytest
 from argon2 import PasswordHasher
@@ -55,6 +57,10 @@ SETTINGS = Settings(
     trusted_proxies=("127.0.0.1",),
     alarm_email="drift@minasidor.example",
 )
+# The same examples in each run, however long one takes.
+hypothesis.settings.register_profile("tests", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("tests")
+
 _POSTGRESQL = os.environ.get("MINASIDOR_TEST_DATABASE_URL")
 _migrated = False
 
@@ -67,6 +73,23 @@ def anyio_backend() -> str:
 @pytest.fixture(autouse=True)
 def use_keys() -> None:
     keys.use(SETTINGS.secret_keys, SETTINGS.pepper)
+
+
+@pytest.fixture(autouse=True)
+def same_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Authenticator apps of the same secrets in each run, and so at the still clock the same codes.
+
+    The tests type hundreds of wrong ones, each of which is right for one of 300,000 random secrets.
+    """
+    draw = partial(random.Random(1).choices, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", k=32)
+    monkeypatch.setattr(pyotp, "random_base32", lambda: "".join(draw()))
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forty at once may wait for seconds on a busy machine; a deadlock fails all the same."""
+    for module in ("sqlite", "asyncpg"):
+        monkeypatch.setattr(f"models.databases.{module}.PATIENCE", 60)
 
 
 @pytest.fixture(autouse=True)

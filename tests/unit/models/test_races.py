@@ -50,7 +50,7 @@ from models.invitation import TooMany
 from models.limits import Limit
 from models.registration import AlreadyFinished, EmailInUse, NotInvited
 from models.totp import State, Verdict
-from tests.fresh import fresh_database, opened
+from tests.fresh import PATIENT, fresh_database, opened
 from tests.unit.conftest import PASSWORD, SETTINGS, Clock, a_user, an_account, code
 
 pytestmark = pytest.mark.anyio
@@ -906,7 +906,7 @@ def in_a_process(database_url: str, results: multiprocessing.SimpleQueue[list[ob
 
 
 async def test_several_processes_share_one_count(tmp_path: Path) -> None:
-    async with fresh_database(tmp_path) as url, opened(url):
+    async with fresh_database(tmp_path, **PATIENT) as url, opened(url):
         account = await an_account()
         anna = await a_user()
         await EmailLink.issue(Purpose.CONFIRM_EMAIL, email=anna.email, user_id=anna.id)
@@ -920,7 +920,7 @@ async def test_several_processes_share_one_count(tmp_path: Path) -> None:
         for worker in workers:
             worker.start()
         for worker in workers:
-            await asyncio.to_thread(worker.join)
+            await asyncio.to_thread(worker.join, 100)
         assert [worker.exitcode for worker in workers] == [0] * 4
         got = [results.get() for _ in workers]
         spent, used, _, mails = (sum(column) for column in zip(*got, strict=True))
