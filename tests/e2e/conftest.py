@@ -36,7 +36,7 @@ def logs(watch: Watch) -> Iterator[list[Path]]:
 
 @pytest.fixture(scope="package")
 def portal(tmp_path_factory: pytest.TempPathFactory, logs: list[Path]) -> Iterator[Portal]:
-    portal = Portal(tmp_path_factory.mktemp("portal"), unclaimed=180, users=140)
+    portal = Portal(tmp_path_factory.mktemp("portal"), unclaimed=180, users=200)
     logs.append(portal.log)
     portal.start()
     yield portal

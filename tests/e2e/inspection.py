@@ -23,8 +23,12 @@ _OVERFLOWS = """() => {
     );
     return `${scrollWidth} px wide: ${wide.slice(-3).map((e) => e.outerHTML.slice(0, 80))}`;
 }"""
-# An animation that is replaced while it runs is cancelled, which counts as over.
-_AT_REST = "Promise.allSettled(document.getAnimations().map((animation) => animation.finished))"
+# One that is replaced while it runs is cancelled, which counts as over; the new one has to end too.
+_AT_REST = """async () => {
+    const running = () => document.getAnimations().filter((a) => a.playState === "running");
+    for (let found; (found = running()).length; )
+        await Promise.allSettled(found.map((animation) => animation.finished));
+}"""
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,14 @@ class Violation:
         return f"{self.rule} ({self.help}): {list(self.where)}"
 
 
+def rest(page: Page) -> None:
+    """Wait until nothing on the page moves or fades."""
+    page.evaluate(_AT_REST)
+
+
 def violations(page: Page, only: dict[str, Any] = EVERYTHING) -> list[Violation]:
     """What axe finds, in the page's present width and colours. Needs JavaScript."""
-    page.evaluate(_AT_REST)  # half faded, a colour is none of the palette
+    rest(page)  # half faded, a colour is none of the palette
     if not page.evaluate("!!window.axe?.run"):  # half a megabyte, which takes as long as axe does
         page.evaluate(AXE_SCRIPT)
     found = page.evaluate(_RUN, only)

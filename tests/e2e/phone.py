@@ -86,7 +86,10 @@ class Phone:
     def _tell(self, what: str, **body: Any) -> dict[str, Any]:
         base = self._visitor.base_url
         answer = self._visitor.context.request.post(
-            f"{base}/_bankid/api/{what}", data=body, headers={"Origin": base}
+            f"{base}/_bankid/api/{what}",
+            data=body,
+            headers={"Origin": base},
+            max_retries=1,  # the server ends a connection after five quiet seconds, maybe just now
         )
         told: dict[str, Any] = answer.json()
         assert answer.ok, told

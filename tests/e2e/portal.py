@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from tests.e2e.people import Citizen, Customer, Member, Person, citizens, customers, people
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 _RUN = "import sys; from web.cli import main; sys.exit(main(['run']))"
@@ -176,9 +176,3 @@ class Portal:
                 return True
         except OSError:
             return False
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -26,8 +26,9 @@ from tests.e2e import steps
 from tests.e2e.authenticator import Authenticator
 from tests.e2e.conftest import PATIENCE
 from tests.e2e.people import Customer, Person
-from tests.e2e.portal import Portal, Process, free_port
+from tests.e2e.portal import Portal, Process
 from tests.e2e.visitor import Visitor, Watch, Way
+from tests.ports import free_port
 
 _PATIENCE = 60_000  # milliseconds: one click waits for two starts of the server, on a busy machine
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}

@@ -46,7 +46,10 @@ def new_phone(browser: Browser, portal: Portal, watch: Watch) -> Iterator[NewPho
 
 
 def has_worker(page: Page) -> None:
-    """Wait until the worker answers for this page."""
+    """Wait until the worker answers for this page, which stays where it is.
+
+    One that begins its work while the page is being left answers neither for it nor for the next.
+    """
     page.evaluate("navigator.serviceWorker.ready")
     taken = "navigator.serviceWorker.controller || new Promise((done) => {"
     taken += " navigator.serviceWorker.oncontrollerchange = () => done(true) })"
@@ -95,8 +98,9 @@ def test_without_a_connection_one_page_says_so_and_leads_back(
     new_phone: NewPhone, portal: Portal
 ) -> None:
     visitor, member = new_phone(), portal.member()
+    visitor.page.goto("/logga-in")
+    has_worker(visitor.page)
     page = steps.log_in(visitor, member)
-    has_worker(page)
     page.context.new_cdp_session(page).send("Network.clearBrowserCache")
     visitor.context.set_offline(True)
 
@@ -138,8 +142,9 @@ def test_nothing_of_a_session_is_kept_and_what_is_old_goes(
     has_worker(page)
     page.evaluate("caches.open('of an older version').then((old) => old.put('/x', new Response()))")
     page.evaluate("navigator.serviceWorker.ready.then((worker) => worker.unregister())")
-    page = steps.log_in(visitor, member)
+    page.goto("/logga-in")
     has_worker(page)
+    page = steps.log_in(visitor, member)
     for path in ("/mina-uppgifter", "/byt-kund", "/mina-uppgifter/handelser", "/"):
         page.goto(path)
         expect(page.locator("[popovertarget=menu]")).to_contain_text(member.person.given_name)

@@ -30,7 +30,7 @@ from tests.walkthrough.registry import Flow
 from tests.walkthrough.step import Cast
 from tests.walkthrough.walk import Walk
 
-_PATIENCE = 1.5  # seconds for a page that is already there
+_IMPATIENT = 1.5  # seconds for what never comes
 
 
 def log_in(walk: Walk) -> None:
@@ -60,7 +60,7 @@ def faults(browser: Browser, portal: Portal, tmp_path: Path) -> Iterator[Look]:
     """What the walkthrough finds when texts of pages have been put in place of others."""
     visitor = Visitor(browser, portal.base_url, devices.desktop(), Watch())
 
-    def look(act: Act, **changes: dict[str, str]) -> list[str]:
+    def look(act: Act, patience: float = 10.0, **changes: dict[str, str]) -> list[str]:
         def spoil(route: Route) -> None:
             answer = route.fetch()
             page = answer.text()
@@ -76,7 +76,7 @@ def faults(browser: Browser, portal: Portal, tmp_path: Path) -> Iterator[Look]:
 
         visitor.context.route(re.compile("/(logga-in|registrera/steg-.)$"), is_spoiled)
         inspector = Inspector(visitor, tmp_path)
-        walk = Walk(visitor, Cast(), inspector, patience=_PATIENCE)
+        walk = Walk(visitor, Cast(), inspector, patience=patience)
         seen = FlowSeen("prov", "Prov", "", "desktop", "Dator")
         seen.finished = walk.follow(Flow("prov", "Prov", act))
         seen.steps = inspector.finish(walk.reported)
@@ -117,7 +117,7 @@ def test_nothing_is_wrong_with_the_pages_as_they_are(faults: Look, tmp_path: Pat
 def test_what_stops_a_flow_is_named_with_its_step(
     faults: Look, old: str, new: str, wanted: str
 ) -> None:
-    *_, last = faults(log_in, get={old: new})
+    *_, last = faults(log_in, _IMPATIENT, get={old: new})
 
     assert last.startswith(wanted)
 
@@ -181,7 +181,7 @@ def test_a_fault_that_stops_a_flow_leaves_the_steps_before_it(faults: Look) -> N
         walk.step("Klicka på **Bli kund**.", button("Bli kund")).click()
         raise RuntimeError("it went on")
 
-    found = faults(stuck)
+    found = faults(stuck, _IMPATIENT)
     assert [fault.partition(";")[0] for fault in found] == [
         "step 1 of flow prov (desktop): no button 'Bli kund'"
     ]

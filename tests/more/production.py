@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from models import clock
-from tests.e2e.portal import ROOT, Portal, free_port
+from tests.e2e.portal import ROOT, Portal
+from tests.ports import free_port
 
 _PATIENCE = 10.0  # seconds for nginx to come up
 _CONFIGURATION = """\

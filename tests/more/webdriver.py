@@ -20,7 +20,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from tests.e2e.portal import free_port
+from tests.ports import free_port
 
 Found = TypeVar("Found")
 

@@ -1,7 +1,6 @@
 """Mail over real SMTP: STARTTLS, login, and nothing in clear to a server elsewhere."""
 
 import gc
-import socket
 import ssl
 import warnings
 from collections.abc import Iterator
@@ -19,17 +18,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.ports import free_port
 from web.jobs import mail
 from web.jobs.mail import Smtp
 
 pytestmark = pytest.mark.anyio
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        number: int = probe.getsockname()[1]
-        return number
 
 
 class Mailbox:

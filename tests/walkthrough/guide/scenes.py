@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 from PIL import Image
 from playwright.sync_api import Locator, Page
 
+from tests.e2e import inspection
 from tests.walkthrough.controls import Control
 from tests.walkthrough.guide import pictures
 from tests.walkthrough.guide.pictures import Box
@@ -20,12 +21,6 @@ _FRAMES = ("card", "menu", "menu-button", "header", "column")
 # What is of use to whoever scans or types it must not be so in print.
 _EXAMPLES = ".qr, .key, .recovery-codes"
 _MARGIN = 20  # pixels of the page around what is shown
-# Nothing half faded, and no focus ring that could be taken for a mark.
-_AT_REST = """() => {
-    document.activeElement?.blur();
-    return Promise.allSettled(document.getAnimations().map((animation) => animation.finished));
-}"""
-
 _SIZE = "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
 
 
@@ -150,7 +145,8 @@ def _heading(page: Page) -> str:
 
 def _picture(page: Page, scene: Scene) -> Picture:
     """The page as it is now; of the pictures of a scene, the last one stays."""
-    page.evaluate(_AT_REST)
+    page.evaluate("document.activeElement?.blur()")  # its ring could be taken for a mark
+    inspection.rest(page)
     show = _around(page, scene).grown(_MARGIN).within(Box(0, 0, *page.evaluate(_SIZE))).whole()
     examples = [box for box in _boxes(page.locator(_EXAMPLES)) if box.within(show) == box]
     return Picture(
