@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 import httpx2
 
-from web.mobile.client.protocol import LoggedOut, MittPreZero, Refused
+from web.mobile.client.protocol import LoggedOut, MittPreZero, NotOurs, Refused
 from web.mobile.client.safe import Safe
 
 _DESCRIPTION = """\
@@ -78,13 +78,13 @@ def _ask_code(refused: Refused) -> str:
 async def _through_browser(app: MittPreZero, **more: str) -> None:
     """To the portal's pages and back: to a port of the loopback, as RFC 8252 §7.3 has it for
     programs without a claimed address."""
-    back: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
+    back = asyncio.Queue[dict[str, str]]()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked = (await reader.readline()).decode("latin-1")  # GET /?code=...&state=... HTTP/1.1
         address = urlsplit(asked.removeprefix("GET ").partition(" ")[0])
-        if address.path == "/" and address.query and not back.done():  # no icon
-            back.set_result(dict(parse_qsl(address.query)))
+        if address.path == "/" and address.query:  # no icon
+            back.put_nowait(dict(parse_qsl(address.query)))
         writer.write(_CLOSE)
         await writer.drain()
         writer.close()
@@ -95,7 +95,12 @@ async def _through_browser(app: MittPreZero, **more: str) -> None:
         print("Go on in the browser. Ctrl+C stops waiting.")
         if not await asyncio.to_thread(webbrowser.open, address):
             print(f"Open it yourself: {address}")
-        await app.finish_in_browser(await back)
+        while True:
+            try:
+                await app.finish_in_browser(await back.get())
+            except NotOurs:  # any page can call this port
+                continue
+            break
     print("Logged in.")
 
 

@@ -38,8 +38,19 @@ class Refused(Exception):
         super().__init__(sentence + (f" ({self.wait} s)" if self.wait else ""))
 
 
+class NoAnswer(Refused):
+    """The portal, or what stands before it, is in trouble: it may have done what was asked."""
+
+
+class NotOurs(Exception):
+    """Came back from the browser, and answers nothing that this app asked: it is dropped."""
+
+
 class MittPreZero:
-    """The app's side of the protocol. Raises Refused, LoggedOut and httpx2.TransportError."""
+    """The app's side of the protocol.
+
+    Raises Refused, LoggedOut and httpx2.TransportError.
+    """
 
     def __init__(
         self,
@@ -89,10 +100,14 @@ class MittPreZero:
         return f"{await self._endpoint('authorization')}?{urlencode(asked)}"
 
     async def finish_in_browser(self, answer: Mapping[str, str]) -> None:
-        """Back from the browser, with the query of the redirect_uri. Each answer is taken once."""
-        begun, self._begun = self._begun, {}
+        """Back from the browser, with the query of the redirect_uri. Each answer is taken once.
+
+        Raises NotOurs; the true answer may still come then, since anybody can send another.
+        """
+        begun = self._begun
         if not begun or answer.get("state") != begun["state"] or answer.get("iss") != self.url:
-            raise Refused({"error": "Not the answer to what this app asked for."}, {})
+            raise NotOurs
+        self._begun = {}
         if "error" in answer:
             raise Refused(answer, {})
         await self._redeem(answer["code"], begun["verifier"], redirect_uri=begun["redirect_uri"])
@@ -142,7 +157,7 @@ class MittPreZero:
             for pause in _PAUSES:
                 try:
                     return self._keep(await self._post("token", **fields))
-                except httpx2.TransportError:
+                except (httpx2.TransportError, NoAnswer):
                     await self._pause(pause)
             self._keep(await self._post("token", **fields))
         except Refused as refused:
@@ -195,7 +210,9 @@ def _read(response: httpx2.Response) -> Any:
         content = response.json() if response.content else {}
     except ValueError:
         content = {"error": f"No answer of the portal's: {response.status_code}."}
-        raise Refused(content, response.headers) from None
+        raise NoAnswer(content, response.headers) from None
+    if response.is_server_error:
+        raise NoAnswer(content, response.headers)
     if not response.is_success:
         raise Refused(content, response.headers)
     return content

@@ -33,7 +33,7 @@ from tests.unit.web.mobile.test_authorize import CLAIM, DETAILS, ON, handed_over
 from web.app import create_app
 from web.claim import NO_MATCH
 from web.mobile.client import __main__ as command_line
-from web.mobile.client.protocol import CLIENT_ID, LoggedOut, MittPreZero, Refused
+from web.mobile.client.protocol import CLIENT_ID, LoggedOut, MittPreZero, NotOurs, Refused
 from web.mobile.client.safe import Safe
 
 pytestmark = pytest.mark.anyio
@@ -42,12 +42,13 @@ BACK = "http://127.0.0.1:40123/"
 
 
 class Network(httpx2.AsyncBaseTransport):
-    """The way to the portal: it notes what was asked for, and loses answers when told to."""
+    """The way to the portal: it notes what was asked for, and loses answers when told to, or puts
+    another in their place, as a proxy does that waited too long."""
 
     def __init__(self, app: Starlette) -> None:
         self._portal = httpx2.ASGITransport(app=app, client=("198.51.100.7", 40000))
         self.asked: list[str] = []
-        self.loses = 0
+        self.loses, self.instead = 0, list[httpx2.Response]()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         response = await self._portal.handle_async_request(request)
@@ -55,6 +56,8 @@ class Network(httpx2.AsyncBaseTransport):
         if self.loses and request.url.path == "/oauth/token":
             self.loses -= 1
             raise httpx2.ReadTimeout("The answer is lost.", request=request)
+        if self.instead and request.url.path == "/oauth/token":
+            return self.instead.pop()
         return response
 
 
@@ -149,7 +152,7 @@ async def test_after_five_wrong_codes_it_begins_anew(
 
     def ask(refused: Refused) -> str:
         tries.append(refused.error)
-        return "00000"
+        return "000000"
 
     again = await refused(client.log_in("bo@example.com", PASSWORD, ask), "invalid_session")
 
@@ -273,6 +276,43 @@ async def test_a_lost_answer_is_asked_for_again_and_is_the_same_pair(
     assert pauses == [1, 3]
 
 
+@pytest.mark.parametrize(
+    "instead",
+    [
+        httpx2.Response(504, text="<h1>504 Gateway Time-out</h1>"),
+        httpx2.Response(503, json={"error": "temporarily_unavailable"}),
+        httpx2.Response(200, text="<h1>Log in to this network</h1>"),
+    ],
+)
+async def test_an_answer_of_somebody_else_is_a_lost_one(
+    client: MittPreZero,
+    network: Network,
+    pauses: list[float],
+    anna: User,
+    time: Clock,
+    instead: httpx2.Response,
+) -> None:
+    await client.log_in(EMAIL, PASSWORD, no_code)
+    time.forward(minutes=15)
+    network.instead = [instead]
+
+    assert (await client.call("GET", "/api/v1/jag"))["given_name"] == "Anna"
+
+    assert pauses == [1]
+
+
+async def test_in_trouble_the_token_is_kept(
+    client: MittPreZero, network: Network, safe: Safe, anna: User, time: Clock
+) -> None:
+    await client.log_in(EMAIL, PASSWORD, no_code)
+    first = safe.read()
+    time.forward(minutes=15)
+    network.instead = [httpx2.Response(503, json={"error": "temporarily_unavailable"})] * 3
+
+    _ = await refused(client.call("GET", "/api/v1/jag"), "temporarily_unavailable")
+    assert safe.read() == first
+
+
 async def test_without_a_network_the_token_is_kept(
     client: MittPreZero, network: Network, safe: Safe, anna: User, time: Clock
 ) -> None:
@@ -353,21 +393,24 @@ async def test_registration_leads_through_the_browser_and_back(
 @pytest.mark.parametrize(
     "changes", [{"state": "of another"}, {"state": ""}, {"iss": "https://evil.example"}]
 )
-async def test_an_answer_to_nothing_that_was_asked_is_refused(
+async def test_an_answer_to_nothing_that_was_asked_is_dropped(
     client: MittPreZero, network: Network, annas: Visitor, changes: dict[str, str]
 ) -> None:
     answer = handed_over(await annas.visit(await client.begin_in_browser(BACK)))
 
-    with pytest.raises(Refused, match="Not the answer"):
+    with pytest.raises(NotOurs):
         await client.finish_in_browser({**answer, **changes})
     assert "/oauth/token" not in network.asked
+
+    await client.finish_in_browser(answer)
+    assert (await client.call("GET", "/api/v1/jag"))["email"] == EMAIL
 
 
 async def test_an_answer_is_taken_once(client: MittPreZero, annas: Visitor) -> None:
     answer = handed_over(await annas.visit(await client.begin_in_browser(BACK)))
     await client.finish_in_browser(answer)
 
-    with pytest.raises(Refused, match="Not the answer"):
+    with pytest.raises(NotOurs):
         await client.finish_in_browser(answer)
     assert await AppDevice.exists(), "the code was not sent a second time"
 
@@ -473,6 +516,7 @@ async def test_the_command_line_comes_back_from_the_browser(
             page = Page(await it.post(f"{served}/logga-in", data=fields))
             link = page.links[ON]
             assert (await it.get(urljoin(link, "/favicon.ico"))).status_code == 200
+            assert (await it.get(urljoin(link, "/?code=mzc_x&state=of-nobody"))).is_success
             assert "back in the app" in (await it.get(link)).text
 
     def opened(address: str) -> bool:
