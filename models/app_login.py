@@ -23,7 +23,8 @@ from models.client import Client
 from models.databases import atomic, execute, fetch
 from models.event import Event
 from models.identity import How
-from models.totp import Answer, Totp
+from models.recovery_code import RecoveryCode
+from models.totp import Answer, Totp, Verdict
 from models.user import TwoFactor, User
 
 if TYPE_CHECKING:
@@ -118,13 +119,19 @@ class AppLogin(Model):
     async def tries_code(self, typed: str) -> Answer | None:
         """Whether this is the app's code or a recovery code; None when no try is left.
 
-        Of any number at once no more are evaluated than there are tries.
+        Of any number at once no more are evaluated than there are tries. What has the form of
+        neither is a slip, and costs none.
         """
+        if not (Totp.looks_like_code(typed) or RecoveryCode.looks_like_one(typed)):
+            return Answer(Verdict.WRONG)
         left = AppLogin.filter(id=self.id, tries__lt=self.MOST_TRIES)
         if not await left.update(tries=F("tries") + 1):
             return None
         self.tries += 1
-        return await Totp.accepts(self.user_id, typed)
+        answer = await Totp.accepts(self.user_id, typed)
+        if not answer.is_right:
+            _log.info("login.code_failed", extra={"user": self.user_id, "verdict": answer.verdict})
+        return answer
 
     @property
     def expires_in(self) -> timedelta:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -181,6 +182,11 @@ class Totp(Model):
         now = clock.now()
         is_older_than_the_password = self.created_at < user.password_changed_at <= now
         return now - self.created_at < self.PENDING_FOR and not is_older_than_the_password
+
+    @staticmethod
+    def looks_like_code(typed: str) -> bool:
+        """Whether it has the form of the app's codes. What has not is a slip, and not guessed."""
+        return re.fullmatch(r"[0-9]{6}", numbers.compact(typed)) is not None
 
     @classmethod
     async def accepts(cls, user_id: int, typed: str) -> Answer:

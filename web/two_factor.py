@@ -12,7 +12,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models import Membership, RecoveryCode, Totp, TwoFactor, User, login, numbers, two_factor
+from models import Membership, RecoveryCode, Totp, TwoFactor, User, login, two_factor
 from models.session import Identity
 from models.totp import Answer, Effect, Verdict
 from web import guards, sessions
@@ -39,7 +39,7 @@ class CodeForm(Form):
     def validate(self) -> None:
         if not self.code:
             self.errors["code"] = "Ange engångskoden från din autentiseringsapp."
-        elif not re.fullmatch(r"[0-9]{6}", numbers.compact(self.code)):
+        elif not Totp.looks_like_code(self.code):
             self.check_other()
 
     def check_other(self) -> None:

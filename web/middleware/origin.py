@@ -32,8 +32,7 @@ class Origin:
             await self.app(scope, receive, send)
             return
         if for_app := is_for_app(scope["path"]):
-            kept = [header for header in scope["headers"] if header[0] != b"cookie"]
-            scope = {**scope, "headers": kept}
+            scope["headers"] = [header for header in scope["headers"] if header[0] != b"cookie"]
         headers = Headers(scope=scope)
         says_nothing = "sec-fetch-site" not in headers and "origin" not in headers
         is_taken = self._is_own(headers) or (for_app and says_nothing)

@@ -8,6 +8,7 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from models.app_device import AppPrincipal
 from models.session import Identity
 from web.log import request_id
 
@@ -65,13 +66,16 @@ def _page(scope: Scope) -> str:
 
 
 def _who(scope: Scope) -> dict[str, object]:
-    """Who asked, by ids; of the session as much of the hash as tells two apart (ASVS 16.2.1)."""
-    identity: Identity | None = scope.get("state", {}).get("identity")
-    if identity is None:
+    """Who asked, by ids; of a session's hash as much as tells two apart (ASVS 16.2.1)."""
+    state = scope.get("state", {})
+    identity: Identity | None = state.get("identity")
+    principal: AppPrincipal | None = state.get("principal")
+    who = identity or principal
+    if who is None:
         return {}
-    account = identity.customer_account
     return {
-        "user": identity.user.id,
-        "customer_account": account.id if account else "",
-        "session": identity.token_hash[:8],
+        "user": who.user.id,
+        "customer_account": who.customer_account.id if who.customer_account else "",
+        **({"session": identity.token_hash[:8]} if identity else {}),
+        **({"device": principal.device_id[:8]} if principal else {}),
     }

@@ -127,12 +127,7 @@ class Challenge(OAuthEndpoint):
         if answer.verdict is Verdict.LIMITED:
             raise TooManyAttempts(answer.wait)
         if not answer.is_right:
-            raise _insufficient(
-                half,
-                token,
-                reason=_REASONS.get(answer.verdict, "otp_invalid"),
-                tries_left=half.tries_left,
-            )
+            raise _insufficient(half, token, reason=_REASONS.get(answer.verdict, "otp_invalid"))
         code = await half.complete()
         if code is None:
             raise _no_session()
@@ -243,12 +238,14 @@ def _no_session() -> OAuthError:
     return OAuthError("invalid_session", "auth_session is over. Begin with the password again.")
 
 
-def _insufficient(half: AppLogin, token: str, **more: str | int) -> OAuthError:
+def _insufficient(half: AppLogin, token: str, reason: str = "") -> OAuthError:
+    """`reason`: why the code that was sent is not taken."""
+    why: dict[str, str | int] = {"reason": reason, "tries_left": half.tries_left} if reason else {}
     return OAuthError(
         "insufficient_authorization",
         "Send the code of the authenticator app, or a recovery code.",
         otp_required=True,
         auth_session=token,
         expires_in=int(half.expires_in.total_seconds()),
-        **more,
+        **why,
     )

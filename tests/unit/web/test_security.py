@@ -1481,6 +1481,7 @@ EVENTS = {
     "login.failed": 1,
     "login.limited": 1,
     "login.code_failed": 1,
+    "app.login": 1,
     "claim.proven": 1,
     "claim.failed": 1,
     "claim.limited": 1,
@@ -1491,7 +1492,7 @@ EVENTS = {
 
 
 async def test_what_an_investigator_asks_for_is_logged(
-    app: Starlette, everybody: Everybody, lines: list[str], time: Clock
+    app: Starlette, everybody: Everybody, phone: Phone, lines: list[str], time: Clock
 ) -> None:
     client = everybody["anonymous"]
     for _ in range(11):
@@ -1509,6 +1510,10 @@ async def test_what_an_investigator_asks_for_is_logged(
     await everybody["member"].submit("/logga-ut")
     await everybody["member"].log_in("member@example.com")
     await send(app, everybody["member"], "POST", "/logga-ut")
+    member = await User.get(email="member@example.com")
+    await phone.log_in(username=member.email)
+    await phone.call("/api/v1/kundkonton/100200")
+    await phone.ask(username="half@example.com", otp="000000")
 
     found = [json.loads(line) for line in lines if line.startswith("{")]
     events = {line["event"] for line in found}
@@ -1518,3 +1523,10 @@ async def test_what_an_investigator_asks_for_is_logged(
     assert failed["address"] == client.address
     assert failed["request"]
     assert any(line["event"] == "refused" and line["reason"] == "access" for line in found)
+    called = next(line for line in found if line.get("page", "").startswith("web.mobile.api."))
+    assert (called["user"], called["customer_account"]) == (member.id, everybody.account.id)
+    assert phone.tokens["device_id"].startswith(called["device"])
+    assert "session" not in called
+    codes = [line for line in found if line["event"] == "login.code_failed"]
+    assert len(codes) == 2, "in the browser and in the app"
+    assert {line["user"] for line in codes} == {(await User.get(email="half@example.com")).id}

@@ -86,6 +86,23 @@ async def test_a_wrong_code_leaves_its_tries_and_its_time(
     assert (answer.json["tries_left"], answer.json["expires_in"]) == (4, 60)
 
 
+@pytest.mark.parametrize("slip", ["12345", "1234567", "abcdef", "1234 5678 9012 345"])
+async def test_a_slip_costs_no_try(phone: Phone, bo: tuple[User, str], slip: str) -> None:
+    """As on the web: it guesses nothing, and its user is not warned of it."""
+    session = (await phone.ask(username="bo@example.com")).json["auth_session"]
+
+    for _ in range(7):
+        answer = await phone.ask(auth_session=session, otp=slip)
+        assert (answer.error, answer.json["reason"]) == (
+            "insufficient_authorization",
+            "otp_invalid",
+        )
+        assert answer.json["tries_left"] == 5
+
+    assert (await Totp.get(user_id=bo[0].id)).failures == 0
+    assert (await phone.ask(auth_session=session, otp=code(bo[1]))).status == 200
+
+
 async def test_the_code_may_come_at_once(phone: Phone, bo: tuple[User, str]) -> None:
     _ = await phone.log_in(username="bo@example.com", otp=code(bo[1]))
 
