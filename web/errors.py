@@ -160,6 +160,6 @@ async def _identify(request: Request) -> None:
 def _context(error: HTTPException) -> dict[str, Any]:
     if isinstance(error, Conflict):
         return error.context
-    if error.status_code == 403 and error.detail != HTTPStatus(403).phrase:
+    if error.status_code in (403, 429) and error.detail != HTTPStatus(error.status_code).phrase:
         return {"reason": error.detail}
     return {}

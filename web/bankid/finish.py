@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 
 from starlette.requests import Request
@@ -21,6 +22,7 @@ from web.forms import Form, text
 from web.pages import Page
 from web.rendering import Flash, SeeOther, redirect, render, warning
 
+_log = logging.getLogger("minasidor.bankid")
 LINKED = "Ditt BankID är kopplat. Nu kan du logga in med det."
 NOT_LINKED = "BankID kopplades inte, eftersom du hade loggats ut. Försök igen."
 TAKEN = "Detta BankID är redan kopplat till ett annat konto."
@@ -52,7 +54,7 @@ class Finish(Page):
         client = replace(sessions.client(request), address=flow.address)
         await limits.give_back(*bankid_flow.budgets(client))
         if flow.intent is Intent.LINK:
-            return await self._link(request, person)
+            return await self._link(request, flow, person)
         if flow.intent is Intent.CONFIRM:
             return await self._confirm(request, flow, person)
         return await self._log_in(request, flow, person)
@@ -68,6 +70,7 @@ class Finish(Page):
     async def _complete(
         self, request: Request, flow: BankIDFlow, user: User, was_frozen: bool
     ) -> Response:
+        _note(flow, user.id)
         path, done = flow.next_path, ""
         if was_frozen:
             path, done = str(request.app.url_path_for("my_details:personal_details")), THAWED
@@ -96,7 +99,8 @@ class Finish(Page):
             response = redirect(request, f"registration:{step}")
         return registration.keep(response, request, token)
 
-    async def _link(self, request: Request, person: Person) -> Response:
+    async def _link(self, request: Request, flow: BankIDFlow, person: Person) -> Response:
+        _note(flow, guards.signed_in(request).user.id)
         sentence = await link(request, person)
         return redirect(request, "my_details:credentials", flash=sentence)
 
@@ -106,6 +110,7 @@ class Finish(Page):
         token = await own.confirms(identity, person) if own else None
         if token is None:
             return redirect(request, way_back(request, flow), flash=warning(OTHER_PERSON))
+        _note(flow, identity.user.id)
         user = await User.get(id=identity.user.id)
         path = await login.landing(request, user, flow.next_path)
         response = redirect(request, path)
@@ -155,6 +160,11 @@ class Offer(Page):
         response = redirect(request, path, whole_page=True, flash=sentence)
         cookies.delete(response, request, "registration")
         return response
+
+
+def _note(flow: BankIDFlow, user_id: int) -> None:
+    """For the log, whose it was: when it was proven, nobody had looked that up."""
+    _log.info("bankid.used", extra={"flow": flow.id, "user": user_id})
 
 
 def _is_from_personal_details(flow: BankIDFlow) -> bool:

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models.bankid_flow import CANCELLED, OTHER_BROWSER, BankIDFlow
+from models.bankid_flow import CANCELLED, OTHER_BROWSER, BankIDFlow, Intent
 from web import cookies
 from web.bankid import orders, view
 from web.bankid.start import OTHER, SAME, begin
@@ -91,7 +91,8 @@ class Return(Page):
         order = flow.order
         if await flow.fail(OTHER_BROWSER):
             await orders.cancel(request, order)
-        return render(request, "bankid/other_browser.html", status_code=403, secret=True)
+        context = {"is_login": flow.intent is Intent.LOGIN}
+        return render(request, "bankid/other_browser.html", context, status_code=403, secret=True)
 
 
 class Cancel(Page):

@@ -65,7 +65,8 @@ async def begin(request: Request, intent: Intent, device: str = "", path: str = 
         raise SeeOther("login" if intent is Intent.LOGIN else "registration:method")
     client = sessions.known_client(request)
     if (await limits.spend(*budgets(client))).refused:
-        raise HTTPException(429)
+        by_email_too = intent in (Intent.LOGIN, Intent.REGISTRATION)
+        raise HTTPException(429, "bankid" if by_email_too else None)
     flow, token, replaced = await BankIDFlow.begin(
         intent,
         client,

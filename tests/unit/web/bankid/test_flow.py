@@ -76,6 +76,7 @@ async def test_one_address_begins_ten_in_five_minutes(new_customer: Browsers, ti
 
     refused = await first.post("/bankid/starta", intent="login", device="other")
     assert refused.status_code == 429
+    assert "Logga in med e-post" in refused.text, "which nothing hinders"
     assert len(first.bankid.orders) == 10
     _ = await new_customer().start()
     time.forward(minutes=5)
@@ -283,6 +284,24 @@ async def test_the_stranger_cannot_come_back_in_their_place(
     assert nonce not in await cells()
     (flow,) = await BankIDFlow.all()
     assert flow.nonce_hash == tokens.hashed(nonce)
+
+
+@pytest.mark.parametrize(
+    ("intent", "told"),
+    [
+        ("login", OTHER_BROWSER),
+        ("registration", "Identifieringen startades i en annan webbläsare. Börja om."),
+    ],
+)
+async def test_in_another_browser_it_is_told_what_was_begun(
+    new_customer: Browsers, intent: str, told: str
+) -> None:
+    customer, other = new_customer(IPHONE), new_customer(IPHONE)
+    _ = await customer.start(intent, device="same")
+
+    page = await other.visit(return_path(customer))
+
+    assert (page.status, told in page.text) == (403, True)
 
 
 @pytest.mark.parametrize("nonce", ["", "x" * 43])

@@ -98,6 +98,23 @@ async def test_bankid_is_linked_and_logs_in(customer: Customer, bo: User, outbox
     assert BERTIL.number not in await cells()
 
 
+async def test_the_log_says_whose_each_identification_was(
+    customer: Customer, bo: User, time: Clock, log: Callable[[], str]
+) -> None:
+    _ = await as_bo(customer)
+    _ = await link(customer)
+    _ = await customer.post("/logga-ut")
+    _ = await customer.identify(BERTIL)
+    time.forward(minutes=11)
+    _ = await confirm(customer, BERTIL)
+
+    told = [json.loads(line) for line in log().splitlines()]
+    proven = [line["flow"] for line in told if line["event"] == "bankid.identified"]
+    used = {line["flow"]: line["user"] for line in told if line["event"] == "bankid.used"}
+    assert len(proven) == 3
+    assert used == dict.fromkeys(proven, bo.id)
+
+
 async def test_only_by_who_has_just_given_the_password(
     customer: Customer, bo: User, time: Clock
 ) -> None:
