@@ -60,7 +60,7 @@ class Registration(Model):
     family_name = fields.CharField(max_length=80, default="")
     phone = fields.CharField(max_length=20, default="")
     email = fields.CharField(max_length=254, default="")
-    is_linking = fields.BooleanField(default=False)  # the claim waits for its holder's login
+    is_linking = fields.BooleanField(default=False)  # claim or BankID waits for a login
     # Who it is, where BankID takes the place of a password.
     person_encrypted: bytes | None = fields.BinaryField(null=True)
     identified_at = fields.DatetimeField(null=True)
@@ -308,9 +308,10 @@ class Registration(Model):
 
     @property
     def awaits_login(self) -> bool:
-        """Whether a login is to take the claim over; the claim is good for an hour."""
+        """Whether a login with the address that was typed takes the claim over; for an hour."""
         return (
             self.is_linking
+            and self.email != ""
             and self.finished_at is None
             and self.customer_account is not None
             and self.claimed_at is not None

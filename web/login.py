@@ -280,6 +280,7 @@ async def complete(
     bankid = None if user.closes_at else await waiting_bankid(request)
     membership = await registration.link_to(user) if registration else None
     linked = registration.customer_account if registration and membership else None
+    offers = bankid is not None and not await BankIDIdentity.of_user(user.id)
     token = await sessions.start(request, user, how, remembered=remembered)
     _log.info(
         "login.ok", extra={"user": user.id, "how": how, "address": sessions.client(request).address}
@@ -295,11 +296,12 @@ async def complete(
     elif linked:
         path, flash = "", f"{linked.name} är nu kopplat till ditt konto."
     elif registration:
-        path, flash = str(request.app.url_path_for("customer_accounts:add")), warning(NOT_LINKED)
+        path = str(request.app.url_path_for("customer_accounts:add"))
+        # After the offer it is the offer's answer that leads there, and says so.
+        flash = None if offers else warning(NOT_LINKED)
     else:
         flash = None
     to = await landing(request, user, path)
-    offers = bankid is not None and not await BankIDIdentity.of_user(user.id)
     if offers:
         to = f"{request.app.url_path_for('bankid:offer')}?next={next_path.sign(to)}"
     elif bankid:

@@ -236,6 +236,10 @@ class Flash:
         except (BadSignature, TypeError):  # forged, or from before it could warn
             return None
 
+    def __add__(self, other: Flash) -> Flash:
+        """Both sentences, in amber if one of them warns."""
+        return Flash(f"{self.sentence} {other.sentence}", self.warns or other.warns)
+
     def signed(self) -> str:
         text: str = signer("flash").dumps([self.sentence, self.warns])
         return text

@@ -154,6 +154,9 @@ class Offer(Page):
         identity, form = guards.recently_confirmed(request), await OfferForm.read(request)
         begun, person = await _identified(request, signed_in=True)
         sentence = await link(request, person) if form.answer == "yes" else None
+        if begun.awaits_login:  # still: the login took over none
+            unclaimed = warning(login.NOT_LINKED)
+            sentence = sentence + unclaimed if sentence else unclaimed
         await begun.delete()  # answered: nothing is kept of whose BankID it was
         user = await User.get(id=identity.user.id)
         path = await login.landing(request, user, next_path.read(form.next))

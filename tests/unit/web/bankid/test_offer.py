@@ -9,7 +9,9 @@ import pytest
 
 from models import BankIDIdentity, CustomerAccount, Membership, Registration, User
 from tests.unit.conftest import PASSWORD, Clock, Outbox, a_user
-from tests.unit.web.bankid.customer import BERTIL, Customer
+from tests.unit.page import Page
+from tests.unit.web.bankid.customer import BERTIL, CLAIM, Customer
+from web import login
 from web.bankid.finish import LINKED, TOO_LATE
 from web.login import HAS_BANKID
 
@@ -208,3 +210,59 @@ async def test_a_closed_user_is_offered_nothing(
     _ = await customer.submit(UNKNOWN)
     assert (await customer.log_in()).path == "/mina-uppgifter/avsluta"
     assert (await customer.visit(OFFER)).path == "/mina-uppgifter/avsluta"
+
+
+# A claim beside it
+
+
+async def claimed_and_identified(customer: Customer, email: str = "") -> Page:
+    """Registering as far as Steg 3, then BankID on the login page, and its button."""
+    _ = await customer.identify(BERTIL, "registration")
+    assert (await customer.submit("/registrera/steg-2", **CLAIM)).path == "/registrera/steg-3"
+    if email:
+        _ = await customer.submit("/registrera/steg-3", customer_number="100200", email=email)
+    assert (await customer.identify(BERTIL)).path == UNKNOWN
+    return await customer.submit(UNKNOWN)
+
+
+async def test_a_claim_without_an_address_is_promised_to_nobody(
+    customer: Customer, account: CustomerAccount
+) -> None:
+    _ = await a_user()
+    page = await claimed_and_identified(customer)
+    assert "får du välja om ditt BankID ska kopplas" in page.text
+    assert account.name not in page.text
+
+    page = await customer.log_in()
+
+    assert (page.path, login.NOT_LINKED in page.text) == (OFFER, False)
+    page = await customer.submit(OFFER, answer="yes", next=page.value("next") or "")
+    assert (LINKED in page.text, login.NOT_LINKED in page.text) == (True, False)
+    assert not await Membership.exists()
+
+
+async def test_nor_does_it_hide_that_another_bankid_is_linked(
+    customer: Customer, anna: User
+) -> None:
+    _ = await claimed_and_identified(customer)
+    page = await customer.log_in()
+    assert (page.path, HAS_BANKID in page.text) == (HOME, True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"), [("no", login.NOT_LINKED), ("yes", f"{LINKED} {login.NOT_LINKED}")]
+)
+async def test_that_the_claim_is_anothers_is_said_where_it_can_be_added(
+    customer: Customer, account: CustomerAccount, answer: str, told: str
+) -> None:
+    for email in ("anna@example.com", "bo@example.com"):
+        _ = await a_user(email)
+    page = await claimed_and_identified(customer, "anna@example.com")
+    assert f"Logga in så kopplar vi {account.name} till ditt konto." in page.text
+
+    page = await customer.log_in("bo@example.com")
+
+    assert (page.path, login.NOT_LINKED in page.text) == (OFFER, False)
+    page = await customer.submit(OFFER, answer=answer, next=page.value("next") or "")
+    assert (page.path, told in page.text) == ("/lagg-till-kundkonto", True)
+    assert not await Membership.exists()
