@@ -291,9 +291,12 @@ class BankIDFlow(Model):
         return Person.opened(self.person_encrypted, f"flow:{self.public_id}")
 
     def is_of(self, identity: Identity | None) -> bool:
-        """Whether the session that began it is the one that asks now, or it needs none."""
+        """Whether it goes on for who asks now: the session that began it, or of a login nobody yet.
+
+        A login that is used leads on whoever is signed in, from another tab or with Back.
+        """
         if not self.intent.is_of_user:
-            return True
+            return identity is None or self.used_at is not None
         return identity is not None and identity.session_id == self.session_id
 
     async def _update(self, **values: object) -> bool:

@@ -166,6 +166,21 @@ def test_whoever_has_a_user_account_links_after_logging_in(
 
 
 @both_ways
+def test_a_login_in_another_tab_ends_it(visitor: Visitor, portal: Portal) -> None:
+    member = portal.member()
+    page = begin(visitor, "en annan enhet")
+    message(page, messages.RFA1_QR)
+    other = visitor.context.new_page()
+    other.goto("/logga-in?flik=e-post")
+    steps.give_password(other, member.person)
+    steps.on_customer_page(other, member.customer)
+
+    expect(page).to_have_url(f"{visitor.base_url}/")
+    other.reload()
+    steps.on_customer_page(other, member.customer)
+
+
+@both_ways
 def test_when_bankid_is_down_the_way_by_email_stands_open(visitor: Visitor, portal: Portal) -> None:
     member, phone = portal.member(), Phone(visitor, ANNA)
     phone.leaves_bankid_failing("auth", errorCode="internalError")

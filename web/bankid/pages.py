@@ -15,7 +15,7 @@ from web.bankid.start import OTHER, SAME, begin
 from web.forms import Form, text
 from web.middleware.headers import CONTENT_SECURITY_POLICY
 from web.pages import Page
-from web.rendering import redirect, render
+from web.rendering import SeeOther, redirect, render
 
 FRAMING = CONTENT_SECURITY_POLICY + "; frame-src 'self'"
 FRAMED = CONTENT_SECURITY_POLICY.replace("frame-ancestors 'none'", "frame-ancestors 'self'")
@@ -63,7 +63,10 @@ class Frame(Page):
     """The QR code alone, in a frame that loads itself anew each second: without JavaScript."""
 
     async def get(self, request: Request) -> Response:
-        flow = await found(request)
+        try:
+            flow = await found(request)
+        except SeeOther:  # the frame stays as it is: it is the page around it that leads on
+            return Response(status_code=204, headers={"Cache-Control": "no-store"})
         await orders.follow(request, flow)
         context = {"view": view.of(request, flow)}
         response = render(request, "bankid/frame.html", context, secret=True)
@@ -88,9 +91,7 @@ class Return(Page):
         used_before = flow.nonce_hash == ""
         if own and (used_before or await own.returns(nonce)):
             return redirect(request, "bankid:flow", public_id=public_id)
-        order = flow.order
-        if await flow.fail(OTHER_BROWSER):
-            await orders.cancel(request, order)
+        await _end(request, flow, OTHER_BROWSER)
         context = {"is_login": flow.intent is Intent.LOGIN}
         return render(request, "bankid/other_browser.html", context, status_code=403, secret=True)
 
@@ -103,9 +104,7 @@ class Cancel(Page):
 
     async def post(self, request: Request) -> Response:
         flow = await found(request)
-        order = flow.order
-        if await flow.fail(CANCELLED):
-            await orders.cancel(request, order)
+        await _end(request, flow, CANCELLED)
         return redirect(request, view.way_back(request, flow))
 
 
@@ -127,9 +126,24 @@ class Again(Page):
 
 
 async def found(request: Request) -> BankIDFlow:
-    """The identification of this URL, if this browser, and this session, began it. Raises 404."""
-    token = cookies.get(request, "bankid")
+    """The identification of this URL, if this browser, and this session, began it. Raises 404.
+
+    Whoever has logged in otherwise since is led home, and it ends: it would log them out, as
+    somebody else perhaps.
+    """
+    identity, token = request.state.identity, cookies.get(request, "bankid")
     flow = await BankIDFlow.find(request.path_params["public_id"], token)
-    if flow is None or not flow.is_of(request.state.identity):
+    if flow and flow.is_of(identity):
+        return flow
+    if identity is None:
         raise HTTPException(404)
-    return flow
+    if flow:
+        await _end(request, flow, CANCELLED)
+    raise SeeOther("home", whole_page=True)
+
+
+async def _end(request: Request, flow: BankIDFlow, hint: str) -> None:
+    """It fails here, and the app stops."""
+    order = flow.order
+    if await flow.fail(hint):
+        await orders.cancel(request, order)

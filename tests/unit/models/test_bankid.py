@@ -140,14 +140,24 @@ async def test_what_was_proven_but_not_used_ends_with_the_next_one(db: None, tim
     assert await (await again(flow)).use() is None
 
 
-async def test_a_signed_in_user_goes_on_in_the_session_that_began_it(db: None, time: Clock) -> None:
+async def test_it_goes_on_only_for_the_session_that_began_it_or_for_nobody_yet(
+    db: None, time: Clock
+) -> None:
     identity, other = await signed_in(await a_user()), await signed_in(await a_user("bo@x.se"))
     for intent in Intent:
+        by = identity if intent.is_of_user else None
         flow, _, _ = await BankIDFlow.begin(
-            intent, HERE, replacing="", identity=identity, is_same_device=False
+            intent, HERE, replacing="", identity=by, is_same_device=False
         )
-        assert flow.is_of(identity)
-        assert flow.is_of(other) is flow.is_of(None) is (not intent.is_of_user)
+        for asks in (identity, other, None):
+            assert flow.is_of(asks) is (asks is by)
+
+
+async def test_a_login_that_is_used_leads_on_whoever_is_signed_in(db: None, time: Clock) -> None:
+    flow = await proven()
+    assert await flow.use()
+    identity = await signed_in(await a_user())
+    assert (await again(flow)).is_of(identity)
 
 
 async def test_it_goes_with_the_session(db: None, time: Clock) -> None:

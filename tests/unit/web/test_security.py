@@ -488,7 +488,7 @@ async def test_before_login_back_works_and_no_cache_shares_a_page(visitor: Visit
 
 async def test_a_page_offers_a_way_to_log_out_wherever_one_is(everybody: Everybody) -> None:
     for role in SIGNED_IN:
-        for name in set(GETS) - set(FILES):
+        for name in set(GETS) - set(FILES) - {"bankid:frame"}:  # which is a part of a page
             answer = await everybody[role].get(path_of(route_named(name)))
             assert 'action="/logga-ut"' in answer.text, f"{role} {name}"
 

@@ -16,6 +16,7 @@ from tests.unit.conftest import PASSWORD, Clock, a_user
 from tests.unit.tables import cells
 from tests.unit.web.bankid.customer import (
     ANNA,
+    BERTIL,
     CREDENTIALS,
     IPHONE,
     Customer,
@@ -461,9 +462,12 @@ async def test_a_flow_of_a_session_ends_with_it(
     path = await customer.start("link")
     customer.bankid.answer(customer.order.ref, ANNA)
     _ = await customer.post("/logga-ut")
+    assert (await customer.poll(path)).status_code == 404
     _ = await customer.log_in()
 
-    assert (await customer.sees(path)).status == 404
+    assert (await customer.poll(path)).headers["HX-Redirect"] == "/"
+    assert (await customer.sees(path)).path == "/"
+    assert await BankIDIdentity.all().count() == 0
 
 
 async def test_nor_does_another_user_of_the_same_browser_go_on(
@@ -475,8 +479,67 @@ async def test_nor_does_another_user_of_the_same_browser_go_on(
     customer.client.cookies.delete("__Host-session")  # which stays alive on the server
     assert (await customer.visit(path)).status == 404
     _ = await customer.log_in("bo@example.com", PASSWORD)
-    customer.bankid.answer(customer.order.ref, ANNA)
 
     for end in ("", "/status", "/klar"):
-        assert (await customer.sees(path + end)).status == 404
+        assert (await customer.sees(path + end)).path == "/"
+    assert customer.order.status == "failed", "the app stops"
     assert await BankIDIdentity.all().count() == 0
+
+
+@pytest.mark.parametrize("intent", ["login", "registration"])
+@pytest.mark.parametrize("end", ["", "/status", "/klar", "/qr", "poll"])
+async def test_who_logs_in_with_a_password_meanwhile_ends_it(
+    customer: Customer, anna: User, intent: str, end: str
+) -> None:
+    path = await customer.start(intent)
+    order = customer.order
+    _ = await customer.log_in()
+    session = customer.cookie("session")
+
+    if end == "poll":
+        assert (await customer.poll(path)).headers["HX-Redirect"] == "/"
+    elif end == "/qr":  # the page around the frame leads on
+        answer = await customer.get(path + end)
+        assert (answer.status_code, answer.headers["cache-control"]) == (204, "no-store")
+    else:
+        assert (await customer.sees(path + end)).path == "/"
+
+    assert (order.status, order.hint, order.collects) == ("failed", "cancelled", 0)
+    assert (customer.cookie("session"), await customer.is_signed_in()) == (session, True)
+
+
+async def test_a_person_who_is_proven_by_then_is_not_logged_in_over_them(
+    customer: Customer, anna: User, account: CustomerAccount
+) -> None:
+    bo = await a_user("bo@example.com")
+    path = await customer.start()
+    customer.bankid.answer(customer.order.ref, ANNA)
+    assert (await customer.poll(path)).headers["HX-Redirect"] == f"{path}/klar"
+    _ = await customer.log_in("bo@example.com")
+
+    assert (await customer.visit(f"{path}/klar")).path == "/"
+
+    assert [session.user_id for session in await Session.all()] == [bo.id]
+    (flow,) = await BankIDFlow.all()
+    assert (flow.status, flow.person_encrypted) == (Progress.FAILED, None)
+
+
+@pytest.mark.parametrize("end", ["/avbryt", "/ny"])
+async def test_nor_is_another_begun_for_them(customer: Customer, anna: User, end: str) -> None:
+    path = await customer.start()
+    _ = await customer.log_in()
+    assert (await customer.post(path + end, device="other")).headers["location"] == "/"
+    assert [order.status for order in customer.bankid.orders] == ["failed"]
+
+
+async def test_what_an_unknown_person_has_used_leads_on_whoever_logs_in(
+    customer: Customer, anna: User
+) -> None:
+    path = await customer.start()
+    customer.bankid.answer(customer.order.ref, BERTIL)
+    assert (await customer.sees(path)).path == "/bankid/okand"
+    _ = await customer.log_in()
+
+    assert (await customer.poll(path)).headers["HX-Redirect"] == f"{path}/klar"
+    for end in ("", "/klar"):
+        assert (await customer.visit(path + end)).path == "/kund/100200"
