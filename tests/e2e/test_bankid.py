@@ -16,10 +16,10 @@ from tests.e2e.ways import both_ways, other_ways, with_javascript
 from web.bankid import messages
 
 
-def begin(visitor: Visitor, device: str) -> Page:
-    """From the login page, the tab BankID."""
+def begin(visitor: Visitor, device: str, path: str = "/logga-in") -> Page:
+    """From the login page, or one that leads there, the tab BankID."""
     page = visitor.page
-    page.goto("/logga-in")
+    page.goto(path)
     steps.tab(visitor, "BankID").click()
     steps.press(page, f"BankID på {device}")
     expect(steps.heading(page)).to_have_text("Logga in med BankID")
@@ -143,12 +143,12 @@ def test_bankid_is_linked_and_removed(visitor: Visitor, portal: Portal) -> None:
     assert portal.rows("SELECT * FROM bankid_identities WHERE name = ?", owner.name) == []
 
 
-@with_javascript
+@both_ways
 def test_whoever_has_a_user_account_links_after_logging_in(
     visitor: Visitor, portal: Portal
 ) -> None:
     member, phone = portal.member(), Phone(visitor, portal.new_citizen())
-    page = begin(visitor, "en annan enhet")
+    page = begin(visitor, "en annan enhet", "/mina-uppgifter/handelser")
     phone.scan(page)
     phone.identify()
     steps.press(page, "Logga in och koppla BankID")
@@ -157,7 +157,7 @@ def test_whoever_has_a_user_account_links_after_logging_in(
     expect(steps.heading(page)).to_have_text("Vill du koppla ditt BankID?")
     steps.press(page, "Koppla BankID")
     expect(page.get_by_text("Ditt BankID är kopplat.")).to_be_visible()
-    steps.on_customer_page(page, member.customer)
+    expect(page).to_have_url(re.compile("/mina-uppgifter/handelser$"))
     steps.log_out(page)
     begin(visitor, "en annan enhet")
     phone.scan(page)

@@ -93,7 +93,9 @@ class Finish(Page):
             begun, token = await registration.begun(request)
         await begun.identify(person)
         if flow.intent is Intent.LOGIN:
-            response = redirect(request, "bankid:unknown")
+            path = str(request.app.url_path_for("bankid:unknown"))
+            signed = next_path.sign(flow.next_path)
+            response = redirect(request, f"{path}?next={signed}" if signed else path)
         else:
             step = "personal_details" if begun.customer_account else "account_details"
             response = redirect(request, f"registration:{step}")
@@ -117,18 +119,27 @@ class Finish(Page):
         return sessions.keep(response, request, token, remembered=identity.remembered)
 
 
+@dataclass
+class UnknownForm(Form):
+    next: str = text(1000)
+
+
 class Unknown(Page):
     """Nobody logs in with this BankID: register with it, or link it to the account one has."""
 
     async def get(self, request: Request) -> Response:
-        _, person = await _identified(request)
-        return render(request, "bankid/unknown.html", {"name": person.name}, secret=True)
+        next_page = next_path.kept(request.query_params.get("next", ""))
+        _, person = await _identified(request, next_page=next_page)
+        context = {"name": person.name, "next": next_page}
+        return render(request, "bankid/unknown.html", context, secret=True)
 
     async def post(self, request: Request) -> Response:
         """'Logga in och koppla BankID': nothing is linked until its page is answered."""
-        begun, _ = await _identified(request)
+        form = await UnknownForm.read(request)
+        next_page = next_path.kept(form.next)
+        begun, _ = await _identified(request, next_page=next_page)
         await begun.await_login()
-        return redirect(request, f"{request.app.url_path_for('login')}?flik=e-post")
+        return redirect(request, login_path(request, next_page, tab="e-post"))
 
 
 @dataclass
@@ -187,11 +198,16 @@ async def link(request: Request, person: Person) -> Flash:
     return Flash(LINKED) if linked else warning(NOT_LINKED)
 
 
-async def _identified(request: Request, *, signed_in: bool = False) -> tuple[Registration, Person]:
-    """Who showed a BankID in this browser within the last half hour. Raises SeeOther."""
+async def _identified(
+    request: Request, *, signed_in: bool = False, next_page: str = ""
+) -> tuple[Registration, Person]:
+    """Who showed a BankID in this browser within the last half hour.
+
+    Raises SeeOther, the login page, which leads on to `next_page`.
+    """
     begun = await registration.found(request)
     person = begun.person if begun else None
     if begun is None or person is None or bool(request.state.identity) is not signed_in:
         flash = None if signed_in else warning(TOO_LATE)
-        raise SeeOther(login_path(request), flash=flash, whole_page=True)
+        raise SeeOther(login_path(request, next_page), flash=flash, whole_page=True)
     return begun, person

@@ -90,5 +90,7 @@ def is_mobile(request: Request) -> bool:
     return Launch.of(sessions.client(request).user_agent).is_mobile
 
 
-def login_path(request: Request) -> str:
-    return f"{request.app.url_path_for('login')}?flik=bankid"
+def login_path(request: Request, next_page: str = "", *, tab: str = "bankid") -> str:
+    """The login page; `next_page`, signed, is where it leads on to."""
+    path = f"{request.app.url_path_for('login')}?flik={tab}"
+    return f"{path}&next={next_page}" if next_page else path

@@ -110,7 +110,7 @@ def way_back(request: Request, flow: BankIDFlow) -> str:
     url = request.app.url_path_for
     signed = next_path.sign(flow.next_path) if flow.next_path else ""
     if flow.intent is Intent.LOGIN:
-        return login_path(request) + (f"&next={signed}" if signed else "")
+        return login_path(request, signed)
     if flow.intent is Intent.REGISTRATION:
         return flow.next_path or str(url("registration:method"))
     if flow.intent is Intent.LINK:

@@ -18,6 +18,7 @@ from web.login import HAS_BANKID
 pytestmark = pytest.mark.anyio
 Browsers = Callable[..., Customer]
 HOME, UNKNOWN, OFFER = "/kund/100200", "/bankid/okand", "/bankid/koppla"
+EVENTS = "/mina-uppgifter/handelser"
 
 
 async def bankids() -> list[int]:
@@ -210,6 +211,60 @@ async def test_a_closed_user_is_offered_nothing(
     _ = await customer.submit(UNKNOWN)
     assert (await customer.log_in()).path == "/mina-uppgifter/avsluta"
     assert (await customer.visit(OFFER)).path == "/mina-uppgifter/avsluta"
+
+
+# On the way to somewhere
+
+
+async def unknown_on_the_way(customer: Customer) -> Page:
+    """Going to a private page, and asked to log in; nobody does with this BankID."""
+    page = await customer.visit(EVENTS)
+    page = await customer.identify(BERTIL, next=page.value("next") or "")
+    assert page.path == UNKNOWN
+    return page
+
+
+async def test_where_one_was_going_is_kept_all_the_way(
+    customer: Customer, account: CustomerAccount
+) -> None:
+    _ = await Membership.admit(await a_user(), account)
+    page = await unknown_on_the_way(customer)
+    page = await customer.submit(UNKNOWN, next=page.value("next") or "")
+    assert page.path == "/logga-in"
+    assert page.response.url.params["flik"] == "e-post"
+    signed = page.value("next") or ""
+
+    page = await customer.submit(
+        "/logga-in", email="anna@example.com", password=PASSWORD, next=signed
+    )
+
+    assert page.path == OFFER
+    page = await customer.submit(OFFER, answer="yes", next=page.value("next") or "")
+    assert (page.path, LINKED in page.text) == (EVENTS, True)
+
+
+async def test_also_by_who_took_too_long_to_choose(
+    customer: Customer, anna: User, time: Clock
+) -> None:
+    page = await unknown_on_the_way(customer)
+    signed = page.value("next") or ""
+    time.forward(minutes=30)
+    asked = await customer.visit(f"{UNKNOWN}?next={signed}")
+    sent = await customer.submit(UNKNOWN, next=signed)
+    for page in (asked, sent):
+        assert page.path == "/logga-in"
+        assert (await customer.identify(next=page.value("next") or "")).path == EVENTS
+        _ = await customer.post("/logga-ut")
+
+
+@pytest.mark.parametrize("path", ["https://evil.example/", "//evil.example", EVENTS])
+async def test_nowhere_that_we_have_not_signed(
+    customer: Customer, account: CustomerAccount, path: str
+) -> None:
+    _ = await customer.identify(BERTIL)
+    assert not (await customer.visit(f"{UNKNOWN}?next={path}")).has_field("next")
+    answer = await customer.post(UNKNOWN, next=path)
+    assert answer.headers["location"] == "/logga-in?flik=e-post"
 
 
 # A claim beside it
