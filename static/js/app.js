@@ -144,6 +144,12 @@ function lostConnection() {
 /* A page that asks by itself, each second, is no click: what the flash says still holds. */
 const isPoll = (event) => event.detail.ctx.sourceElement?.matches?.("[data-poll]");
 
+/* It asks on after an error page of ours, too, which is then not shown. */
+function tellOfPoll(response) {
+  if (response.status >= 500) lostConnection();
+  else connection().hidden = true;
+}
+
 page.addEventListener("htmx:before:request", (event) => {
   if (isPoll(event)) return;
   connection().hidden = true;
@@ -153,7 +159,7 @@ page.addEventListener("htmx:error", (event) => { if (event.detail.ctx) lostConne
 page.addEventListener("htmx:after:request", (event) => {
   const { text, hx, response } = event.detail.ctx;
   if (hx.redirect || hx.location || response.status === 204 || /MinaSidor<\/title>/.test(text)) {
-    if (isPoll(event)) connection().hidden = true;
+    if (isPoll(event)) tellOfPoll(response);
     return;
   }
   event.preventDefault();

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.e2e import inspection, steps
 from tests.e2e.conftest import NewVisitor
@@ -215,6 +215,31 @@ def test_trouble_in_the_middle_passes_and_whoever_says_no_can_begin_anew(
     expect(steps.heading(page)).to_contain_text("Exempelbygg AB")
     page.go_back()
     expect(steps.heading(page)).to_contain_text("Exempelbygg AB")
+
+
+@with_javascript
+def test_an_error_page_of_ours_in_the_middle_passes_too(visitor: Visitor) -> None:
+    phone = Phone(visitor, ANNA)
+    page = begin(visitor, "en annan enhet")
+    page.route("**/status?*", _away, times=3)
+    lost = page.get_by_role("alert").filter(has_text="Det gick inte att nå MinaSidor.")
+
+    expect(lost).to_be_visible()
+    expect(page.locator(".qr svg")).to_be_visible()
+    expect(steps.heading(page)).to_have_text("Logga in med BankID")
+
+    expect(lost).to_be_hidden()
+    phone.scan(page)
+    message(page, messages.RFA15B)
+    phone.identify()
+    expect(steps.heading(page)).to_contain_text("Exempelbygg AB")
+    visitor.tolerate(r"status of 503|^503: ")
+
+
+def _away(route: Route) -> None:
+    """The portal's answer while its database is."""
+    html = "<title>MinaSidor svarar inte just nu – MinaSidor</title><h1>MinaSidor svarar inte</h1>"
+    route.fulfill(status=503, body=html, content_type="text/html; charset=utf-8")
 
 
 @with_javascript
