@@ -72,7 +72,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
     finally:
         if app.state.bankid:
-            await app.state.bankid.client.close()
+            await app.state.bankid.close()
         for worker in workers:
             await worker.stop()
         await databases.close()

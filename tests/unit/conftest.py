@@ -90,6 +90,7 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forty at once may wait for seconds on a busy machine; a deadlock fails all the same."""
     for module in ("sqlite", "asyncpg"):
         monkeypatch.setattr(f"models.databases.{module}.PATIENCE", 60)
+    monkeypatch.setattr("web.bankid.pages.PATIENCE", 60)
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ _log = logging.getLogger("minasidor.bankid")
 _MOBILE_POLICY = {"production": "1.2.752.78.1.5"}  # Mobile BankID, by mode
 _TEST_MOBILE_POLICY = "1.2.3.4.25"
 _TIMEOUT = httpx2.Timeout(5, connect=3)  # seconds, each wait
-# Seconds, all waits together: a poll that takes longer would be overtaken by the next one.
+# Seconds, all waits together: whoever asks for longer than BankIDFlow.LEASE would be overtaken.
 _DEADLINE = 5.0
 _RETRY_AFTER = 2.0  # seconds; BankID is being restarted
 _LONGEST_USER_AGENT = 256

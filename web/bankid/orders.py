@@ -56,14 +56,33 @@ async def place(request: Request, flow: BankIDFlow) -> None:
         await cancel(request, order)  # ended meanwhile
 
 
-async def follow(request: Request, flow: BankIDFlow) -> None:
-    """Ask BankID how far the order has come, if it is time and nobody else is asking."""
+async def follow(request: Request, flow: BankIDFlow, longest: float | None = None) -> None:
+    """Ask BankID how far the order has come, if it is time and nobody else is asking.
+
+    `longest`: how many seconds to wait for that. An answer that comes later is kept all the same,
+    for the next one who looks. Until then `flow` is as it was: it changes in one step with its row.
+    """
     bankid, order = service.of(request), flow.order
     if order is None or not await flow.takes_turn():
         return
     if bankid is None:  # switched off meanwhile
         await flow.ends(f"{ERROR}off")
         return
+    await bankid.wait(_ask(request, flow, bankid, order), longest)
+
+
+async def cancel(request: Request, order: Order | None) -> None:
+    """Tell BankID that nobody waits for the order any more. That it is too late harms nobody."""
+    bankid = service.of(request)
+    if order is None or bankid is None:
+        return
+    try:
+        await bankid.client.cancel(order.order_ref)
+    except BankIDError as error:
+        _log.info("bankid.not_cancelled", extra={"code": error.code})
+
+
+async def _ask(request: Request, flow: BankIDFlow, bankid: Service, order: Order) -> None:
     try:
         found = await bankid.client.collect(order.order_ref)
     except BankIDError as error:
@@ -81,17 +100,6 @@ async def follow(request: Request, flow: BankIDFlow) -> None:
     else:
         _log.info("bankid.failed", extra={"flow": flow.id, "hint": found.hint})
         await flow.ends(found.hint or "unknown")
-
-
-async def cancel(request: Request, order: Order | None) -> None:
-    """Tell BankID that nobody waits for the order any more. That it is too late harms nobody."""
-    bankid = service.of(request)
-    if order is None or bankid is None:
-        return
-    try:
-        await bankid.client.cancel(order.order_ref)
-    except BankIDError as error:
-        _log.info("bankid.not_cancelled", extra={"code": error.code})
 
 
 async def _complete(request: Request, flow: BankIDFlow, found: Completion) -> None:

@@ -19,6 +19,9 @@ from web.rendering import SeeOther, redirect, render
 
 FRAMING = CONTENT_SECURITY_POLICY + "; frame-src 'self'"
 FRAMED = CONTENT_SECURITY_POLICY.replace("frame-ancestors 'none'", "frame-ancestors 'self'")
+# Seconds that a poll waits for BankID: the next one comes after its answer, and the app takes a QR
+# code for five.
+PATIENCE = 0.7
 
 
 class Flow(Page):
@@ -44,7 +47,7 @@ class Status(Page):
 
     async def get(self, request: Request) -> Response:
         flow = await found(request)
-        await orders.follow(request, flow)
+        await orders.follow(request, flow, PATIENCE)
         if flow.is_complete and (flow.used_at or not view.is_over(flow)):
             # Used up in another tab? From there the way leads on, too.
             path = request.app.url_path_for("bankid:finish", public_id=flow.public_id)
@@ -67,7 +70,7 @@ class Frame(Page):
             flow = await found(request)
         except SeeOther:  # the frame stays as it is: it is the page around it that leads on
             return Response(status_code=204, headers={"Cache-Control": "no-store"})
-        await orders.follow(request, flow)
+        await orders.follow(request, flow, PATIENCE)
         context = {"view": view.of(request, flow)}
         response = render(request, "bankid/frame.html", context, secret=True)
         response.headers["Content-Security-Policy"] = FRAMED

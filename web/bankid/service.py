@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
 
 import httpx2
 from starlette.applications import Starlette
@@ -13,6 +16,7 @@ from web.bankid.client import Client, connect
 from web.bankid.launch import APP
 from web.settings import Settings
 
+_log = logging.getLogger("minasidor.bankid")
 PHONE = "/_bankid"  # the simulated one
 
 
@@ -23,6 +27,26 @@ class Service:
     client: Client
     app: str = APP
     is_simulated: bool = False
+    _under_way: set[asyncio.Task[None]] = field(default_factory=set, compare=False, repr=False)
+
+    async def wait(self, work: Coroutine[None, None, None], longest: float | None) -> None:
+        """Let it be done, and wait for it, at most for so many seconds.
+
+        What takes longer goes on all the same; what it raises then nobody gets: it is logged.
+        """
+        task = asyncio.create_task(work)
+        self._under_way.add(task)  # asyncio alone would let go of it
+        task.add_done_callback(self._under_way.discard)
+        await asyncio.wait({task}, timeout=longest)
+        if task.done():
+            task.result()
+        else:
+            task.add_done_callback(_tell)
+
+    async def close(self) -> None:
+        """What is under way is waited for: BankID says only once that somebody is proven."""
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+        await self.client.close()
 
 
 def reach(settings: Settings, portal: Starlette) -> Service | None:
@@ -36,6 +60,11 @@ def of(request: Request) -> Service | None:
     """None where BankID is off."""
     found: Service | None = request.app.state.bankid
     return found
+
+
+def _tell(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        _log.error("bankid.not_followed", exc_info=error)
 
 
 def _simulated(portal: Starlette) -> Service:

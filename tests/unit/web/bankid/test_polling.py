@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
+from starlette.applications import Starlette
 
 from models import User
+from models.bankid_flow import BankIDFlow, Progress
 from tests.unit.conftest import Clock
 from tests.unit.web.bankid.customer import (
     ANNA,
@@ -20,7 +23,10 @@ from tests.unit.web.bankid.customer import (
     message,
     seen_in,
 )
-from web.bankid import messages, qr
+from web.bankid import client as client_module
+from web.bankid import messages, pages, qr
+from web.bankid.simulator import rp
+from web.bankid.simulator.faults import Fault
 from web.bankid.simulator.refusals import Refused
 from web.bankid.view import RETURNING, TOO_OLD
 
@@ -187,6 +193,96 @@ async def test_a_failure_polls_no_more(customer: Customer) -> None:
     assert "hx-trigger" not in answer.text
     assert "Visa ny QR-kod" in answer.text
     assert "refresh" not in (await customer.visit(path)).response.text
+
+
+# While BankID is slow
+
+
+@pytest.fixture
+def slow(customer: Customer, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """BankID answers the next time it is asked only when this happens; no poll waits for it."""
+    answers = asyncio.Event()
+
+    async def sleep(_: float) -> None:
+        await answers.wait()
+
+    monkeypatch.setattr(rp, "asyncio", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr(client_module, "_DEADLINE", 60)
+    monkeypatch.setattr(pages, "PATIENCE", 0.01)
+    customer.bankid.faults.append(Fault("collect", "slow"))
+    return answers
+
+
+@pytest.mark.parametrize("end", ["status", "qr"])
+async def test_the_code_moves_on_and_what_comes_late_is_shown_next(
+    customer: Customer, app: Starlette, slow: asyncio.Event, end: str
+) -> None:
+    path = await customer.start()
+    seen = seen_in(await customer.get(path))
+    customer.time.forward(seconds=1)
+    codes = set[str]()
+    for _ in range(4):
+        customer.time.forward(seconds=1)
+        answer = await customer.get(f"{path}/{end}")
+        assert shown(customer) in answer.text
+        codes.add(shown(customer))
+    assert len(codes) == 4
+
+    customer.bankid.scan_latest()
+    await come(slow, app)
+    assert message(await customer.look(path, seen)) == messages.RFA15B
+    assert calls(customer.bankid, "collect") == 1, "by all of them together"
+
+
+async def test_who_is_proven_late_gets_in(
+    customer: Customer, anna: User, app: Starlette, slow: asyncio.Event
+) -> None:
+    path = await customer.start()
+    customer.bankid.answer(customer.order.ref, ANNA)
+    assert "hx-redirect" not in (await customer.poll(path)).headers
+    await come(slow, app)
+    assert (await customer.look(path)).headers["HX-Redirect"] == f"{path}/klar"
+    assert (await customer.visit(path)).path == "/kund/100200"
+
+
+async def test_when_the_server_stops_bankid_is_heard_out(
+    customer: Customer, app: Starlette, slow: asyncio.Event
+) -> None:
+    path = await customer.start()
+    customer.bankid.answer(customer.order.ref, ANNA)
+    _ = await customer.poll(path)
+    closing = asyncio.create_task(app.state.bankid.close())
+    await asyncio.sleep(0)
+    slow.set()
+    await closing
+    assert (await BankIDFlow.get()).status is Progress.COMPLETE
+
+
+async def test_what_goes_wrong_late_is_logged(
+    customer: Customer,
+    app: Starlette,
+    slow: asyncio.Event,
+    log: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = await customer.start()
+    answer = await customer.poll(path)
+    assert answer.status_code == 200
+
+    async def fail(*_: object) -> None:
+        raise RuntimeError("late")
+
+    monkeypatch.setattr(BankIDFlow, "goes_on", fail)
+    await come(slow, app)
+    (line,) = (line for line in log().splitlines() if "bankid.not_followed" in line)
+    assert "RuntimeError: late" in line
+    assert "<svg" in (await customer.look(path)).text
+
+
+async def come(slow: asyncio.Event, app: Starlette) -> None:
+    """BankID answers, and what that leads to is done."""
+    slow.set()
+    _ = await asyncio.wait(app.state.bankid._under_way)
 
 
 # Two tabs, and Back
