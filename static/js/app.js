@@ -134,10 +134,10 @@ page.addEventListener("submit", (event) => {
 /* No connection, or an answer that is no page of ours (a proxy's error page, a hotel's login): say so above main. */
 const connection = () => find("connection");
 
-function lostConnection() {
+function lostConnection(sentence = connection().dataset.text) {
   if (!connection().hidden) return; // said once, however often a page asks
   connection().hidden = false;
-  connection().querySelector("[role=alert]").textContent = connection().dataset.text;
+  connection().querySelector("[role=alert]").textContent = sentence;
   connection().scrollIntoView({ block: "nearest" });
 }
 
@@ -146,7 +146,7 @@ const isPoll = (event) => event.detail.ctx.sourceElement?.matches?.("[data-poll]
 
 /* It asks on after an error page of ours, too, which is then not shown. */
 function tellOfPoll(response) {
-  if (response.status >= 500) lostConnection();
+  if (response.status >= 500) lostConnection(connection().dataset.trouble);
   else connection().hidden = true;
 }
 
