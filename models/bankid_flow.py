@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import ClassVar, Self
 
 from tortoise import fields
+from tortoise.exceptions import DoesNotExist
 from tortoise.models import Model
 
 from models import clock, keys, limits, tokens
@@ -70,8 +72,9 @@ class BankIDFlow(Model):
     COLLECT_EVERY: ClassVar[timedelta] = timedelta(seconds=2)  # BankID's guidelines
     BACKED_OFF: ClassVar[timedelta] = timedelta(seconds=10)  # it has been asked too often
     # Who asks BankID has this long to write down the answer, before somebody else asks.
-    # Longer than BankID can take: to say that an order has run out, and to make the next one.
-    LEASE: ClassVar[timedelta] = timedelta(seconds=20)
+    # Longer than BankID can take, to say that an order has run out and to make the next one, with
+    # what the database may take before and after.
+    LEASE: ClassVar[timedelta] = timedelta(seconds=30)
     RENEWED_FOR: ClassVar[timedelta] = timedelta(seconds=150)
     MOST_RENEWALS: ClassVar[int] = 5
     LONGEST: ClassVar[timedelta] = timedelta(minutes=8)  # 150 s to start, 3 min for the app, slack
@@ -291,18 +294,20 @@ class BankIDFlow(Model):
         return Person.opened(self.person_encrypted, f"flow:{self.public_id}")
 
     def is_of(self, identity: Identity | None) -> bool:
-        """Whether it goes on for who asks now: the session that began it, or of a login nobody yet.
+        """Whether it goes on for who asks now.
 
-        A login that is used leads on whoever is signed in, from another tab or with Back.
+        To link or to confirm, that is the session that began it. To log in or to register, it is
+        somebody who is not signed in; once used it leads on who then is, from another tab or Back.
         """
         if not self.intent.is_of_user:
             return identity is None or self.used_at is not None
         return identity is not None and identity.session_id == self.session_id
 
     async def _update(self, **values: object) -> bool:
-        """Compare and set: what another request has ended stays ended."""
+        """Compare and set: what another request has ended stays ended, or a logout erased."""
         if not await BankIDFlow.filter(id=self.id, status=Progress.PENDING).update(**values):
-            await self.refresh_from_db()
+            with suppress(DoesNotExist):
+                await self.refresh_from_db()
             return False
         for name, value in values.items():
             setattr(self, name, value)

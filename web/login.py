@@ -297,7 +297,7 @@ async def complete(
         path, flash = "", f"{linked.name} är nu kopplat till ditt konto."
     elif registration:
         path = str(request.app.url_path_for("customer_accounts:add"))
-        # After the offer it is the offer's answer that leads there, and says so.
+        # Before an offer it would be read too early: the answer to that leads there, and says so.
         flash = None if offers else warning(NOT_LINKED)
     else:
         flash = None

@@ -87,7 +87,8 @@ def same_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forty at once may wait for seconds on a busy machine; a deadlock fails all the same."""
+    """Forty at once may wait for seconds on a busy machine; a deadlock fails all the same. And a
+    poll waits for the simulated BankID, however busy the machine is."""
     for module in ("sqlite", "asyncpg"):
         monkeypatch.setattr(f"models.databases.{module}.PATIENCE", 60)
     monkeypatch.setattr("web.bankid.pages.PATIENCE", 60)

@@ -102,8 +102,9 @@ class Finish(Page):
         return registration.keep(response, request, token)
 
     async def _link(self, request: Request, flow: BankIDFlow, person: Person) -> Response:
-        _note(flow, guards.signed_in(request).user.id)
         sentence = await link(request, person)
+        if not sentence.warns:
+            _note(flow, guards.signed_in(request).user.id)
         return redirect(request, "my_details:credentials", flash=sentence)
 
     async def _confirm(self, request: Request, flow: BankIDFlow, person: Person) -> Response:
@@ -165,12 +166,14 @@ class Offer(Page):
         identity, form = guards.recently_confirmed(request), await OfferForm.read(request)
         begun, person = await _identified(request, signed_in=True)
         sentence = await link(request, person) if form.answer == "yes" else None
+        path = next_path.read(form.next)
         if begun.awaits_login:  # still: the login took over none
+            path = str(request.app.url_path_for("customer_accounts:add"))
             unclaimed = warning(login.NOT_LINKED)
             sentence = sentence + unclaimed if sentence else unclaimed
         await begun.delete()  # answered: nothing is kept of whose BankID it was
         user = await User.get(id=identity.user.id)
-        path = await login.landing(request, user, next_path.read(form.next))
+        path = await login.landing(request, user, path)
         response = redirect(request, path, whole_page=True, flash=sentence)
         cookies.delete(response, request, "registration")
         return response

@@ -129,10 +129,10 @@ class Again(Page):
 
 
 async def found(request: Request) -> BankIDFlow:
-    """The identification of this URL, if this browser, and this session, began it. Raises 404.
+    """The identification of this URL, if this browser, and this session, began it.
 
-    Whoever has logged in otherwise since is led home, and it ends: it would log them out, as
-    somebody else perhaps.
+    Raises 404, or SeeOther: home, for who is signed in. One that goes on for somebody else than
+    who asks ends: it would log them out, as another person perhaps.
     """
     identity, token = request.state.identity, cookies.get(request, "bankid")
     flow = await BankIDFlow.find(request.path_params["public_id"], token)

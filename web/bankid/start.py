@@ -65,8 +65,7 @@ async def begin(request: Request, intent: Intent, device: str = "", path: str = 
         raise SeeOther("login" if intent is Intent.LOGIN else "registration:method")
     client = sessions.known_client(request)
     if (await limits.spend(*budgets(client))).refused:
-        by_email_too = intent in (Intent.LOGIN, Intent.REGISTRATION)
-        raise HTTPException(429, "bankid" if by_email_too else None)
+        raise HTTPException(429, f"bankid {intent}")
     flow, token, replaced = await BankIDFlow.begin(
         intent,
         client,

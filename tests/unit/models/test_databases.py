@@ -344,7 +344,7 @@ async def test_moments_compare_as_moments_in_every_zone(tmp_path: Path) -> None:
 
 @on_sqlite
 async def test_locked_by_another_process_writes_fail_soon_and_reads_go_on(tmp_path: Path) -> None:
-    async with database(tmp_path, busy_timeout=1000) as url:
+    async with database(tmp_path, busy_timeout=2000) as url:
         await add("one")
         other = sqlite3.connect(url.removeprefix("sqlite://").partition("?")[0])
         with contextlib.closing(other):

@@ -916,7 +916,9 @@ async def test_several_processes_share_one_count(tmp_path: Path) -> None:
             await OutgoingMail.filter(id=mail.id).update(not_before=long_ago)
         context = multiprocessing.get_context("spawn")
         results = context.SimpleQueue()
-        workers = [context.Process(target=in_a_process, args=(url, results)) for _ in range(4)]
+        workers = [
+            context.Process(target=in_a_process, args=(url, results), daemon=True) for _ in range(4)
+        ]
         for worker in workers:
             worker.start()
         for worker in workers:

@@ -75,9 +75,10 @@ async def test_one_address_begins_ten_in_five_minutes(new_customer: Browsers, ti
         _ = await other.start()
         assert len(first.bankid.orders) == number + 1
 
-    refused = await first.post("/bankid/starta", intent="login", device="other")
-    assert refused.status_code == 429
-    assert "Logga in med e-post" in refused.text, "which nothing hinders"
+    for intent, way in (("login", "Logga in med e-post"), ("registration", "Registrera dig med e")):
+        refused = await first.post("/bankid/starta", intent=intent, device="other")
+        assert refused.status_code == 429
+        assert way in refused.text, "which nothing hinders"
     assert len(first.bankid.orders) == 10
     _ = await new_customer().start()
     time.forward(minutes=5)

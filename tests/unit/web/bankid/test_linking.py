@@ -115,6 +115,16 @@ async def test_the_log_says_whose_each_identification_was(
     assert used == dict.fromkeys(proven, bo.id)
 
 
+async def test_nor_does_it_name_one_whose_it_is_not(
+    customer: Customer, anna: User, bo: User, log: Callable[[], str]
+) -> None:
+    _ = await as_bo(customer)
+    page = await customer.identify(ANNA, "link")
+    assert TAKEN in page.text
+    assert "bankid.identified" in log()
+    assert "bankid.used" not in log()
+
+
 async def test_only_by_who_has_just_given_the_password(
     customer: Customer, bo: User, time: Clock
 ) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from models import BankIDIdentity, CustomerAccount, Membership, Registration, User
-from tests.unit.conftest import PASSWORD, Clock, Outbox, a_user
+from tests.unit.conftest import PASSWORD, Clock, Outbox, a_user, an_account
 from tests.unit.page import Page
 from tests.unit.web.bankid.customer import BERTIL, CLAIM, Customer
 from web import login
@@ -310,14 +310,14 @@ async def test_nor_does_it_hide_that_another_bankid_is_linked(
 async def test_that_the_claim_is_anothers_is_said_where_it_can_be_added(
     customer: Customer, account: CustomerAccount, answer: str, told: str
 ) -> None:
-    for email in ("anna@example.com", "bo@example.com"):
-        _ = await a_user(email)
+    _, bo = await a_user("anna@example.com"), await a_user("bo@example.com")
+    _ = await Membership.admit(bo, await an_account("100900", "4435027711", "Andra Bolaget AB"))
     page = await claimed_and_identified(customer, "anna@example.com")
     assert f"Logga in så kopplar vi {account.name} till ditt konto." in page.text
 
     page = await customer.log_in("bo@example.com")
 
     assert (page.path, login.NOT_LINKED in page.text) == (OFFER, False)
-    page = await customer.submit(OFFER, answer=answer, next=page.value("next") or "")
+    page = await customer.submit(OFFER, answer=answer)  # wherever else one was going
     assert (page.path, told in page.text) == ("/lagg-till-kundkonto", True)
-    assert not await Membership.exists()
+    assert not await Membership.exists(customer_account_id=account.id)

@@ -25,13 +25,14 @@ from tests.unit.web.bankid.customer import (
 )
 from web.bankid import client as client_module
 from web.bankid import messages, pages, qr
-from web.bankid.simulator import rp
+from web.bankid.simulator import rp, state
 from web.bankid.simulator.faults import Fault
 from web.bankid.simulator.refusals import Refused
 from web.bankid.view import RETURNING, TOO_OLD
 
 pytestmark = pytest.mark.anyio
 Browsers = Callable[..., Customer]
+PATIENCE = pages.PATIENCE  # before that of the tests takes its place
 
 
 def shown(customer: Customer) -> str:
@@ -256,6 +257,30 @@ async def test_when_the_server_stops_bankid_is_heard_out(
     slow.set()
     await closing
     assert (await BankIDFlow.get()).status is Progress.COMPLETE
+
+
+async def test_who_has_logged_out_meanwhile_is_no_mistake(
+    customer: Customer,
+    app: Starlette,
+    anna: User,
+    slow: asyncio.Event,
+    log: Callable[[], str],
+) -> None:
+    """What confirms who one is goes with the session."""
+    _ = await customer.log_in()
+    path = await customer.start("confirm")
+    _ = await customer.poll(path)
+    _ = await customer.post("/logga-ut")
+    assert not await BankIDFlow.exists()
+
+    await come(slow, app)
+
+    assert "bankid.not_followed" not in log()
+
+
+def test_a_poll_waits_so_long_that_a_code_is_still_taken() -> None:
+    until_the_next = 1  # seconds, between an answer and the poll after it
+    assert 0 < PATIENCE + until_the_next < state._OLDEST_QR
 
 
 async def test_what_goes_wrong_late_is_logged(
